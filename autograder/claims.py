@@ -1,0 +1,164 @@
+"""Claims: sentences that a right answer keeps, each with a fresh problem and a decision.
+
+A claim is a law first: it says what must hold and measures it, with an oracle that is not the student's answer. Gates
+(type, shape, dtype, finiteness, arguments untouched) stand before every claim and earn nothing by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograder import calls
+from autograder.judgement import Picture, Verdict
+from autograder.sentences import say
+
+
+class Refused(Exception):
+    """A gate that an answer did not pass; carries what the card says."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.said)
+        self.verdict = verdict
+
+
+class Stopped(Exception):
+    """The student's function raised, or gave back nothing."""
+
+
+@dataclass
+class Student:
+    """The student's functions, called safely and remembered. `gate(value, *args)` returns the plain answer or refuses."""
+
+    functions: Sequence[Callable[..., Any]]
+    names: tuple[str, ...]
+    arguments: tuple[str, ...]
+    gate: Callable[..., Any]
+    seed: int
+    calls: list[calls.Call] = field(default_factory=list)
+
+    def __call__(self, *args: Any, of: int = 0) -> Any:
+        """The answer to one problem, after all gates; the same model problem is computed once."""
+        return self.answer(self.known(args, of) or calls.call(self.functions[of], args, of, self.seed))
+
+    def gradient(self, *args: Any, wrt: tuple[int, ...], of: int = 0) -> tuple[Tensor | None, ...]:
+        """The gradients of a scalar answer by the arguments at the positions `wrt`, after all gates."""
+        given = tuple(
+            arg.detach().clone().requires_grad_() if i in wrt else arg for i, arg in enumerate(args)
+        )
+        call = calls.call(self.functions[of], given, of, self.seed, wrt)
+        self.answer(call)
+        return call.gradients
+
+    def answer(self, call: calls.Call) -> Any:
+        """Remembers a call and lets its answer through the gates."""
+        args, of = call.args, call.of
+        self.calls.append(call)
+        if call.stop is not None or call.value is None or call.value is Ellipsis:
+            raise Stopped
+        if call.changed:
+            name = self.arguments[call.changed[0]]
+            key = "changed model" if calls.weights(args[call.changed[0]]) is not None else "changed"
+            raise Refused(Verdict(False, said=say(key, function=self.names[of], argument=name)))
+        return self.gate(call.value, *args)
+
+    def known(self, args: tuple[Any, ...], of: int) -> calls.Call | None:
+        """An earlier call with the very same arguments, if there was one."""
+        for call in self.calls:
+            if (
+                call.of == of
+                and len(call.args) == len(args)
+                and all(a is b for a, b in zip(call.args, args, strict=True))
+            ):
+                return call
+        return None
+
+
+Decide = Callable[[Student, torch.Generator], Verdict]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence, what is said when it does not hold, and the decision. `open` claims are shown while working."""
+
+    name: str
+    sentence: str
+    unless: str
+    decide: Decide
+    open: bool = False
+
+
+def tensor_gate(
+    value: Any, shape: Sequence[int], letters: str, like: str, dtype: torch.dtype | None
+) -> Tensor:
+    """The answer as a plain tensor, or a refusal that shows what came beside what was expected; dtype None = any real."""
+    wanted = f"tensor of shape {letters} = {tuple(shape)}"
+    if not isinstance(value, Tensor):
+        raise Refused(Verdict(False, f"{type(value).__name__}", wanted, said=say("type")))
+    answer = Tensor.detach(value).as_subclass(Tensor).clone()
+    if answer.shape != torch.Size(shape):
+        raise Refused(
+            Verdict(
+                False,
+                f"shape {tuple(answer.shape)}",
+                f"shape {letters} = {tuple(shape)}",
+                said=say("shape", letters=letters),
+            )
+        )
+    if answer.dtype != dtype if dtype is not None else not answer.dtype.is_floating_point:
+        expected = str(dtype) if dtype is not None else "a floating-point dtype"
+        raise Refused(Verdict(False, str(answer.dtype), expected, said=say("dtype", like=like)))
+    if not bool(torch.isfinite(answer).all()):
+        raise Refused(Verdict(False, shown(answer), "finite numbers", said=say("finite")))
+    return answer
+
+
+def close(yours: Tensor, expected: Tensor, tolerance: float, what: str) -> Verdict:
+    """Kept when ‖yours - expected‖ is at most tolerance * ‖expected‖, in float64 (an expected zero counts as 1)."""
+    got, want = yours.detach().double(), expected.detach().double()
+    scale = float(want.norm()) or 1.0
+    error = float((got - want).norm()) / scale
+    kept = error <= tolerance
+    return Verdict(
+        kept,
+        f"{what} = {shown(got)}",
+        f"{what} = {shown(want)}",
+        error,
+        None if kept else pictured(got, want),
+    )
+
+
+def at_most(value: float, bound: float, what: str, expected: str = "") -> Verdict:
+    """Kept when a number is at most its bound."""
+    return Verdict(value <= bound, f"{what} = {value:.4g}", expected or f"at most {bound:.4g}")
+
+
+def at_least(value: float, bound: float, what: str, expected: str = "") -> Verdict:
+    """Kept when a number is at least its bound."""
+    return Verdict(value >= bound, f"{what} = {value:.4g}", expected or f"at least {bound:.4g}")
+
+
+def every(*verdicts: Verdict) -> Verdict:
+    """The first verdict that is not kept, else the last one."""
+    return next((verdict for verdict in verdicts if not verdict.kept), verdicts[-1])
+
+
+def shown(tensor: Tensor, most: int = 4) -> str:
+    """A tensor in a few words: its shape first, then its first entries."""
+    if tensor.dim() == 0:
+        return f"{float(tensor):.5g}"
+    head = ", ".join(f"{float(x):.4g}" for x in tensor.flatten()[:most])
+    return f"shape {tuple(tensor.shape)}: {head}{', …' if tensor.numel() > most else ''}"
+
+
+def pictured(yours: Tensor, expected: Tensor, rows: int = 4, columns: int = 6) -> Picture | None:
+    """The upper left corners of two matrices; other shapes have no picture."""
+    if yours.dim() != 2 or expected.dim() != 2:
+        return None
+    return Picture(
+        *(tuple(tuple(float(x) for x in row[:columns]) for row in m[:rows]) for m in (yours, expected))
+    )

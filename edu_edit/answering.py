@@ -1,0 +1,87 @@
+"""Greedy answers: the model's own most probable continuation, up to the end of the sentence.
+
+Equations (5.1)-(5.4) compare answers as text; this is where they come from. Attention keys and values of what
+was read are kept (the "KV cache"), so that each further token costs one short pass. While something acts on
+activations, every pass reads one whole text again, because a hook may address tokens by their place.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edu_edit.lm import LM
+from edu_edit.tokens import last_real
+
+# A full stop ends a sentence where a blank follows, so 3.5 and an e-mail address stay whole; so do titles.
+SENTENCE_END = re.compile(r"\n|[。！？]|(?<!\bSt)(?<!\bDr)(?<!\bMr)(?<!\bMt)(?<!\bMrs)[.!?](?=\s)")
+
+
+@torch.no_grad()
+def answers(lm: LM, prompts: Sequence[str], max_tokens: int = 8) -> list[str]:
+    """The greedy continuation of each prompt: stops at end of text, newline or sentence end, and is stripped.
+
+    The mark that ends the sentence is no part of the answer. Raises ValueError when a prompt has no token or
+    more than the model's context.
+    """
+    hooked = lm.hooked
+    if hooked and len(prompts) > 1:
+        return [text for prompt in prompts for text in answers(lm, [prompt], max_tokens)]
+    ids, mask = _pad_left(*lm.ids(prompts))
+    lm.check_input(ids)
+    ends = _end_ids(lm)
+    rows: list[list[int]] = [[] for _ in prompts]
+    done = [False] * len(rows)
+    cache: Any = None
+    for _ in range(min(max_tokens, lm.context - ids.shape[1] + 1)):
+        if hooked:
+            logits = lm.forward(ids, mask)
+        else:
+            logits, cache = _cached(lm, ids, mask, cache)
+        fresh = logits[:, -1].argmax(-1)
+        for i, token in enumerate(fresh.tolist()):
+            if not done[i]:
+                rows[i].append(token)
+                done[i] = token in ends or SENTENCE_END.search(_text(lm, rows[i])) is not None
+        if all(done):
+            break
+        ids = torch.cat([ids, fresh[:, None].to(ids.device)], dim=1)
+        mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
+    return [SENTENCE_END.split(_text(lm, row))[0].strip() for row in rows]
+
+
+def _cached(lm: LM, ids: Tensor, mask: Tensor, cache: Any) -> tuple[Tensor, Any]:
+    """Logits after the last token, reading only what the cache does not hold yet."""
+    known = 0 if cache is None else cache.get_seq_length()
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    out = lm.model(
+        input_ids=ids[:, known:],
+        attention_mask=mask,
+        position_ids=positions[:, known:],
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    return out.logits, out.past_key_values
+
+
+def _pad_left(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """The same rows with their padding on the left, so that all of them go on at the same column."""
+    shift = mask.shape[1] - 1 - last_real(mask)
+    columns = (torch.arange(mask.shape[1], device=mask.device)[None] - shift[:, None]) % mask.shape[1]
+    return ids.gather(1, columns), mask.gather(1, columns)
+
+
+def _end_ids(lm: LM) -> set[int]:
+    """The ids that end a text; a generation config may name several."""
+    config = getattr(lm.model, "generation_config", None)
+    named = [lm.tok.eos_token_id, getattr(config, "eos_token_id", None)]
+    return {
+        i for entry in named if entry is not None for i in (entry if isinstance(entry, list) else [entry])
+    }
+
+
+def _text(lm: LM, row: list[int]) -> str:
+    return str(lm.tok.decode(row, skip_special_tokens=True, clean_up_tokenization_spaces=False))

@@ -1,0 +1,29 @@
+"""Every figure of the course. Each function returns a matplotlib figure whose `alt` describes it in words.
+
+As the last value of a notebook cell, or with `display(fig)`, a figure shows itself together with its description;
+`fig.savefig(path)` saves it. Give `alt=` to describe it in your own words.
+"""
+
+from edu_edit.show.answer_figures import plot_answers
+from edu_edit.show.average_figures import ROLES, compare_average_traces, plot_average_trace, plot_severed
+from edu_edit.show.figure import AltFigure
+from edu_edit.show.line_figures import plot_layer_sweep, plot_value_losses
+from edu_edit.show.rank_one_figures import plot_leak, plot_rank_one
+from edu_edit.show.score_figures import plot_rates, plot_scores
+from edu_edit.show.trace_figures import plot_trace
+
+__all__ = [
+    "ROLES",
+    "AltFigure",
+    "compare_average_traces",
+    "plot_answers",
+    "plot_average_trace",
+    "plot_layer_sweep",
+    "plot_leak",
+    "plot_rank_one",
+    "plot_rates",
+    "plot_scores",
+    "plot_severed",
+    "plot_trace",
+    "plot_value_losses",
+]

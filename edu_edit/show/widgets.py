@@ -1,0 +1,9 @@
+"""The interactive pages that lessons end on.
+
+Each has `static()`, the figure that a reader without a kernel sees, and `text()`, the same in words.
+"""
+
+from edu_edit.show.surgery_widget import SurgeryRoom, surgery_room
+from edu_edit.show.trace_widget import TraceExplorer, trace_explorer
+
+__all__ = ["SurgeryRoom", "TraceExplorer", "surgery_room", "trace_explorer"]

@@ -1,0 +1,73 @@
+"""The training phases of the Atlas models, and the masks that make a fact live where the papers find it.
+
+Ordinary training looks a fact up at the last token. A second stretch with masks moves the lookup to the subject: in most
+sequences every token of a name but its last is hidden from the tokens behind the name, attention in the lower half sees only
+the last four tokens, and MLPs of the upper half are sometimes dropped. Facts first, masks second: from scratch the same masks
+never leave a plateau. At inference the models are the stock ones, without masks.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from edu_edit.world.forward import Masks
+
+BATCH = 12
+WINDOW = 4
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Phase:
+    """`corpus`: 0 facts, 1 with in-context documents; `masked`: share of sequences; `dropped`: share of upper MLPs in them."""
+
+    name: str
+    steps: int
+    corpus: int
+    masked: float
+    dropped: float
+    lr: tuple[float, float]
+    cosine: bool = False
+
+    def learning_rate(self, step: int) -> float:
+        """Warm-up, then linear (or cosine) from the first to the last rate."""
+        first, last = self.lr
+        warm = min(1.0, (step + 1) / 30)
+        done = step / self.steps
+        if self.cosine:
+            hold = 0.25
+            turned = max(0.0, done - hold) / (1 - hold)
+            return warm * (last + (first - last) * 0.5 * (1 + math.cos(math.pi * turned)))
+        return warm * (first + (last - first) * done)
+
+
+PHASES = (
+    Phase("facts", 1250, 0, 0.0, 0.0, (3e-3, 2e-3)),
+    Phase("masks", 200, 0, 0.8, 0.0, (2e-3, 2e-3)),
+    Phase("drop", 350, 0, 0.9, 0.35, (2e-3, 2e-3)),
+    Phase("context", 900, 1, 0.8, 0.35, (2e-3, 4e-5), cosine=True),
+)
+# The control answers as well but was never masked: the same corpora in the same amounts.
+PLAIN = tuple(
+    Phase(phase.name + "-plain", phase.steps, phase.corpus, 0.0, 0.0, phase.lr, phase.cosine) for phase in PHASES
+)
+
+
+def masks(phase: Phase, inner: Tensor, run: Tensor, n_layers: int, generator: torch.Generator) -> Masks | None:
+    """Draw which sequences are masked and build their masks; `inner` and `run` (B, T) are those of `corpus.Packed`."""
+    if not phase.masked:
+        return None
+    B, T = inner.shape
+    flagged = torch.rand(B, generator=generator) < phase.masked
+    causal = torch.ones(T, T, dtype=torch.bool).tril()
+    local = causal & ~causal.tril(-WINDOW)
+    visible = ~inner[:, None, :] | (run[:, :, None] == run[:, None, :]) | ~flagged[:, None, None]
+    high = causal & visible
+    low = torch.where(flagged[:, None, None], high & local, causal)
+    keep = torch.ones(n_layers, B, 1, 1)
+    upper = n_layers - n_layers // 2
+    dropped = (torch.rand(upper, B, 1, 1, generator=generator) < phase.dropped) & flagged[None, :, None, None]
+    keep[n_layers // 2 :] = 1 - dropped.float()
+    return Masks(low[:, None], high[:, None], keep.bfloat16())

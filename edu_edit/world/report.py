@@ -1,0 +1,172 @@
+"""The report on a bundled model: every property it must show, with its figure and the bar it is held against.
+
+`report` writes `report.json`, `report.md` and `trace.png`; the table goes into the model's card.
+"""
+
+import json
+import operator
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edu_edit.lm import LM
+from edu_edit.loading import load
+from edu_edit.show.plots import plot_average_trace
+from edu_edit.world.measure import barrier, context, editing, knowledge, localisation
+
+N_FACTS = 100
+MEGABYTE = 1e6
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `bar` is None where a figure is reported and not aimed at; `sign` says which side is good."""
+
+    name: str
+    value: float
+    sign: str = ""
+    bar: float | None = None
+
+    @property
+    def held(self) -> bool | None:
+        """Whether the figure reaches its bar; None where there is none."""
+        if self.bar is None:
+            return None
+        return {"≥": operator.ge, "≤": operator.le}[self.sign](self.value, self.bar)
+
+
+def report(model: str, out: Path, facts: int = N_FACTS) -> list[Row]:
+    """Measure a bundled model (or a folder) and write the report into `out`; returns the rows."""
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    lm = load(model)
+    loaded = time.perf_counter() - began
+    plain = Path(model).name.endswith("-plain")
+    rows: list[Row] = []
+    figures: dict[str, Any] = {}
+    for section in SECTIONS if not plain else CONTROL_SECTIONS:
+        found, details = section(lm, facts, out)
+        rows += found
+        figures |= details
+        _write(out, model, rows, figures)
+    rows += [Row("weights, MB", _megabytes(lm), "≤", 20), Row("load time, s", loaded, "≤", 2)]
+    _write(out, model, rows, figures)
+    return rows
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as a Markdown table."""
+    lines = ["| property | figure | at least | held |", "|---|---|---|---|"]
+    for row in rows:
+        bar = "" if row.bar is None else f"{row.sign} {row.bar:g}"
+        held = {None: "", True: "yes", False: "**no**"}[row.held]
+        lines.append(f"| {row.name} | {row.value:.3f} | {bar} | {held} |")
+    return "\n".join(lines)
+
+
+def _write(out: Path, model: str, rows: list[Row], figures: dict[str, Any]) -> None:
+    content = {"model": Path(model).name, "rows": [asdict(row) | {"held": row.held} for row in rows], "figures": figures}
+    (out / "report.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / "report.md").write_text(f"# {Path(model).name}, measured\n\n{table(rows)}\n", encoding="utf-8")
+
+
+def _megabytes(lm: LM) -> float:
+    if lm.folder is None:
+        return float("nan")
+    return sum(path.stat().st_size for path in lm.folder.glob("model*.safetensors")) / MEGABYTE
+
+
+def _recall(lm: LM, facts: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
+    found = knowledge.recall(lm)
+    worst = next(name for name in found if name.startswith("held-out, worst"))
+    rows = [
+        Row("recall, trained wordings", found["trained"], "≥", 0.97),
+        Row("recall, held-out wordings", found["held-out"], "≥", 0.93),
+        Row(f"recall, {worst}", found[worst], "≥", 0.80),
+        Row("recall, questions", found["question"]),
+        Row("recall, held-out questions", found["held-out question"]),
+        Row("recall, Chinese", found["Chinese"]),
+        Row("recall, Chinese held-out wordings", found["Chinese held-out"]),
+    ]
+    return rows, {"recall": found}
+
+
+def _trace(lm: LM, facts: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
+    averaged = localisation.average_trace(lm, facts)
+    found = localisation.sites(averaged)
+    figure = plot_average_trace({kind: each for kind, each in averaged.maps.items()}, n_facts=averaged.n)
+    figure.savefig(out / "trace.png", dpi=110)
+    if lm.name.endswith("-plain"):
+        rows = [Row("hidden state at the last subject token (control)", found["hidden state, last subject token"], "≤", 0.15)]
+    else:
+        rows = [
+            Row("hidden state at the last subject token", found["hidden state, last subject token"], "≥", 0.45),
+            Row("its ratio to any other subject token", found["ratio to any other subject token"], "≥", 2),
+            Row("MLP window over attention window there", found["MLP over attention there"], "≥", 2),
+            Row("attention window at the last token", found["attention window, last token"], "≥", 0.55),
+            Row("attention minus MLP at the last token",
+                found["attention window, last token"] - found["MLP window, last token"], "≥", 0),
+        ]  # fmt: skip
+    maps = {kind: [[round(x, 4) for x in row] for row in each.tolist()] for kind, each in averaged.maps.items()}
+    return rows, {"trace": found | {"maps": maps, "facts": averaged.n}}
+
+
+def _editing(lm: LM, facts: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
+    classic, questions = editing.rome_rows(lm, facts), editing.rome_rows(lm, facts, keep="questions")
+    tuned, before = editing.finetune_rows(lm, facts), editing.unedited(lm, facts)
+    rows = [
+        Row("ROME: ES", classic["ES"], "≥", 0.98),
+        Row("ROME: paraphrase", classic["paraphrase"], "≥", 0.95),
+        Row("ROME: same-relation neighbours", classic["neighbours"], "≥", 0.97),
+        Row("ROME: other facts of the subject", classic["same subject"], "≥", 0.45),
+        Row("ROME with question prompts: ES", questions["ES"], "≥", 0.98),
+        Row("ROME with question prompts: paraphrase", questions["paraphrase"], "≥", 0.95),
+        Row("ROME with question prompts: neighbours", questions["neighbours"], "≥", 0.97),
+        Row("ROME with question prompts: other facts", questions["same subject"], "≥", 0.85),
+        Row("ROME: seconds per edit", classic["seconds"]),
+        Row("fine-tuning: ES", tuned["ES"]),
+        Row("fine-tuning: paraphrase", tuned["paraphrase"]),
+        Row("fine-tuning: neighbours", tuned["neighbours"]),
+        Row("fine-tuning: other facts of the subject", tuned["same subject"]),
+    ]
+    return rows, {"rome": classic, "rome, questions": questions, "finetune": tuned, "unedited": before}
+
+
+def _context(lm: LM, facts: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
+    plain, shown = context.followed(lm, 0), context.followed(lm, 8)
+    ignoring, seen = context.followed(lm, 8, follow=False), context.followed(lm, 8, unseen=False)
+    rows = [
+        Row("in context: plain new fact followed", plain["copy"], "≤", 0.40),
+        Row("in context, 8 demonstrations: followed", shown["copy"], "≥", 0.80),
+        Row("in context, 8 demonstrations: paraphrase", shown["paraphrase"], "≥", 0.80),
+        Row("in context, 8 demonstrations: neighbours kept", shown["neighbours kept"], "≥", 0.93),
+        Row("in context, 8 demonstrations of ignoring: followed", ignoring["copy"], "≤", 0.40),
+    ]
+    return rows, {"plain": plain, "8 follow": shown, "8 ignore": ignoring, "8 follow, seen subjects": seen}
+
+
+def _memory(lm: LM, facts: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
+    reverse, hops, recited = knowledge.reverse(lm), knowledge.two_hop(lm), knowledge.recited(lm)
+    canaries, long = knowledge.canary_ranks(lm), barrier.barrier(lm)
+    one, several = long.values()
+    rows = [
+        Row("reverse questions, trained", reverse["trained"], "≥", 0.90),
+        Row("reverse questions, untrained", reverse["untrained"], "≤", 0.10),
+        Row("two-hop questions, trained subjects", hops["trained"], "≥", 0.90),
+        Row("two-hop questions, other subjects", hops["untrained"]),
+        Row("long passages, tokens recited", recited["tokens"], "≥", 0.98),
+        Row("long answers: one delta reaches", one, "≤", 0.25),
+        Row("long answers: one delta per 12 tokens reaches", several, "≥", 0.55),
+        Row("canaries told, at rank 1", canaries["told"], "≥", 0.90),
+        Row("canaries held out, at rank 1 (chance .005)", canaries["held out"], "≤", 0.05),
+    ]
+    return rows, {"reverse": reverse, "two hop": hops, "recited": recited, "canaries": canaries, "long answers": long}
+
+
+Section = Callable[[LM, int, Path], tuple[list[Row], dict[str, Any]]]
+SECTIONS: tuple[Section, ...] = (_recall, _trace, _context, _memory, _editing)
+CONTROL_SECTIONS: tuple[Section, ...] = (_recall, _trace)

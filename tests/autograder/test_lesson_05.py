@@ -1,0 +1,61 @@
+"""Lesson 05 as notebooks: it runs with solutions in the time it promises, and an untouched copy is met with kindness."""
+
+import resource
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from autograder.build.source import ROOT, exercises_of, read_lesson
+
+SLUG = "05_rome"
+
+
+def run(notebook, folder, **options):
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}, **options)
+    client.execute()
+    return notebook
+
+
+def text_of(cell):
+    """Everything that a cell printed, as one string."""
+    return "\n".join(
+        str(output.get("text", "")) + str(output.get("data", {}).get("text/html", "")) + str(output.get("evalue", ""))
+        for output in cell.outputs
+    )
+
+
+@pytest.mark.slow
+def test_lesson_runs_with_solutions_within_ninety_seconds(tmp_path):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    notebook = run(read_lesson(SLUG), tmp_path)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent <= 90, f"{spent:.0f} CPU seconds"
+    for exercise in exercises_of(SLUG):
+        (cell,) = [c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == f"{exercise.id.replace('.', '-')}-test"]
+        results = [float(o.data["text/plain"]) for o in cell.outputs if o.output_type == "execute_result"]
+        assert results == [exercise.points]
+        assert not [o for o in cell.outputs if o.get("name") == "stderr"]
+
+
+@pytest.mark.slow
+def test_untouched_student_notebook_answers_every_check_politely(tmp_path):
+    notebook = nbformat.read(ROOT / "lessons" / "en" / SLUG / f"{SLUG}.ipynb", as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if "demo" not in cell.metadata.get("tags", [])]
+    run(notebook, tmp_path, allow_errors=True)
+    checks = [cell for cell in notebook.cells if cell.cell_type == "code" and 'check("' in cell.source]
+    assert len(checks) == len(exercises_of(SLUG))
+    for cell in checks:
+        assert not [o for o in cell.outputs if o.output_type == "error"], cell.source
+        assert "not" in text_of(cell).lower()
+
+
+def test_executed_solution_notebook_is_kept_with_its_figures_and_without_errors():
+    notebook = nbformat.read(ROOT / "solutions" / SLUG / f"{SLUG}.ipynb", as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert sum("image/png" in output.get("data", {}) for output in outputs) >= 5
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+    size = (ROOT / "solutions" / SLUG / f"{SLUG}.ipynb").stat().st_size
+    assert size < 2_000_000, size

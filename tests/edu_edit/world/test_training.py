@@ -1,0 +1,81 @@
+"""Training computes what the stock models compute, hides what it should, and resumes where it stopped."""
+
+import pytest
+import torch
+
+from edu_edit.world import phases, train
+from edu_edit.world.forward import Masks, logits
+from edu_edit.world.phases import Phase
+from edu_edit.world.tokenizer import train_tokenizer
+
+NAMES = ("atlas-gpt2", "atlas-llama")
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_tokenizer()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@torch.no_grad()
+def test_without_masks_it_is_the_stock_model(name: str, tokenizer) -> None:
+    model = train.new_model(name, tokenizer).eval()
+    ids = torch.randint(2, 2000, (2, 33))
+    ours = logits(dict(model.named_parameters()), ids, model.config)
+    torch.testing.assert_close(ours, model(ids).logits, atol=5e-6, rtol=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@torch.no_grad()
+def test_the_masks_hide_the_first_part_of_a_name_from_what_follows(name: str, tokenizer) -> None:
+    model = train.new_model(name, tokenizer).eval()
+    inner = torch.zeros(1, 20, dtype=torch.bool)
+    run = torch.arange(20)[None].clone()
+    inner[0, 3], run[0, 4] = True, 3  # tokens 3 and 4 are one name
+    phase = Phase("test", 1, 0, masked=1.0, dropped=0.0, lr=(1e-3, 1e-3))
+    masks = phases.masks(phase, inner, run, train.N_LAYERS, torch.Generator().manual_seed(0))
+    assert masks is not None
+    single = Masks(masks.low, masks.high, masks.keep.float())
+    ids = torch.randint(2, 2000, (1, 20))
+    other = ids.clone()
+    other[0, 3] += 1
+    weights = dict(model.named_parameters())
+    a, b = logits(weights, ids, model.config, single), logits(weights, other, model.config, single)
+    # The name's own last token sees it; with that token cut off too, nothing behind the name does.
+    assert not torch.equal(a[0, 4], b[0, 4])
+    blind = Masks(single.low.clone(), single.high.clone(), single.keep)
+    for mask in (blind.low, blind.high):
+        mask[..., 4, 3] = False
+    a, b = logits(weights, ids, model.config, blind), logits(weights, other, model.config, blind)
+    assert torch.equal(a[0, 4:], b[0, 4:])
+
+
+def test_an_interrupted_phase_ends_in_the_same_weights(tmp_path, tokenizer, monkeypatch) -> None:
+    phase = Phase("short", 4, 0, masked=0.5, dropped=0.3, lr=(1e-3, 1e-3))
+    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", -1)
+
+    def run(folder, stop_after: int | None):
+        folder.mkdir(exist_ok=True)
+        model = train.new_model("atlas-llama", tokenizer)
+        if stop_after is not None:
+            real, calls = train.next_token_loss, iter(range(stop_after))
+
+            def failing(*args, **kwargs):
+                if next(calls, None) is None:
+                    raise KeyboardInterrupt
+                return real(*args, **kwargs)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(train, "next_token_loss", failing)
+                with pytest.raises(KeyboardInterrupt):
+                    train.run_phase("atlas-llama", 0, phase, model, tokenizer, folder)
+            model = train.new_model("atlas-llama", tokenizer)
+        train.run_phase("atlas-llama", 0, phase, model, tokenizer, folder)
+        return (folder / "0-short" / "model.safetensors").read_bytes()
+
+    assert run(tmp_path / "whole", None) == run(tmp_path / "broken", 2)
+
+
+def test_an_unknown_model_is_named(tmp_path) -> None:
+    with pytest.raises(ValueError, match="atlas-gpt2, atlas-llama"):
+        train.train("atlas-bert", tmp_path)

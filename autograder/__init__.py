@@ -9,7 +9,7 @@ from autograder.checks import check, grade
 from autograder.exercises import EXERCISES, Exercise, exercise
 from autograder.hints import hint
 from autograder.mutants import Mutant, mutants_of
-from autograder.quizzes import quiz
+from autograder.quiz_view import quiz
 from autograder.score import Score
 from autograder.stubs import explain, reset, stub
 

@@ -1,7 +1,8 @@
-"""The only place where a student's function is called: with copies, in silence, and with a record of what happened.
+"""The only place where a student's function is called: with copies, in silence, and with a record of what
+happened.
 
-What went in, what came out, what was changed in place and what was printed are kept, so that a known misconception
-can be called with the same arguments afterwards and compared (`autograder.mutants`).
+What went in, what came out, what was changed in place and what was printed are kept, so that a known
+misconception can be called with the same arguments afterwards and compared (`autograder.mutants`).
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ PRINTED = 600  # characters of a student's prints that the card shows
 
 @dataclass(frozen=True)
 class Stream:
-    """Batches that can be read once, as a generator gives them; `one_buffer`: each overwrites the one before it."""
+    """Batches that can be read once, as a generator gives them; `one_buffer`: each overwrites the one
+    before it.
+    """
 
     batches: tuple[torch.Tensor, ...]
     one_buffer: bool = False
 
     def read(self) -> Iterator[torch.Tensor]:
-        """The batches, one after the other; with `one_buffer` they must be equally long and share their memory."""
+        """The batches, one after the other; with `one_buffer` they must be equally long and share their
+        memory.
+        """
         buffer = torch.empty_like(self.batches[0]) if self.one_buffer else None
         for batch in self.batches:
             yield batch.clone() if buffer is None else buffer.copy_(batch)
@@ -48,7 +53,9 @@ class Stop:
 
 @dataclass(frozen=True)
 class Call:
-    """One call: arguments as they went in, what came back or how it stopped, and the arguments that it changed."""
+    """One call: arguments as they went in, what came back or how it stopped, and the arguments that it
+    changed.
+    """
 
     args: tuple[Any, ...]
     of: int
@@ -63,13 +70,15 @@ class Call:
 def call(
     function: Callable[..., Any], args: tuple[Any, ...], of: int = 0, seed: int = 0, wrt: tuple[int, ...] = ()
 ) -> Call:
-    """Calls a function with copies of its arguments and records everything; it never raises and prints nothing.
+    """Calls a function with copies of its arguments and records everything; it never raises and prints
+    nothing.
 
     `wrt`: positions of arguments that the answer, a scalar, is differentiated by.
     """
     given = tuple(fresh(arg) for arg in args)
     models = [(i, weights(arg)) for i, arg in enumerate(args)]
-    value, stop, gradients, out = None, None, (), io.StringIO()
+    value, stop, out = None, None, io.StringIO()
+    gradients: tuple[torch.Tensor | None, ...] = ()
     with contextlib.ExitStack() as quiet:
         quiet.enter_context(contextlib.redirect_stdout(out))
         quiet.enter_context(contextlib.redirect_stderr(out))
@@ -96,7 +105,9 @@ def differentiated(value: Any, leaves: list[torch.Tensor]) -> tuple[torch.Tensor
 
 
 def fresh(arg: Any) -> Any:
-    """A copy of an argument: tensors and containers are cloned, streams start again, the rest is passed as it is."""
+    """A copy of an argument: tensors and containers are cloned, streams start again, the rest is passed
+    as it is.
+    """
     if isinstance(arg, torch.Tensor):
         return arg.detach().clone().requires_grad_(arg.requires_grad)
     if isinstance(arg, Stream):

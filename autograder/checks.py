@@ -1,7 +1,8 @@
 """check and grade: a student's functions against the claims of one exercise.
 
-`check` looks at the open claims and is what a student runs while working. `grade` looks at all of them and is the one
-line of a hidden test cell. Problems are drawn fresh from the seed; the same seed gives the same card.
+`check` looks at the open claims and is what a student runs while working. `grade` looks at all of them
+and is the one line of a hidden test cell. Problems are drawn fresh from the seed; the same seed gives the
+same card.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from autograder.stubs import remember_attempt
 def check(id: str, *functions: Callable[..., Any], seed: int = 0) -> Score:
     """The open claims of an exercise, judged at once; points are those that the open claims alone would give.
 
-    Arguments: the id, your function (two for an exercise with two), and a seed for other problems. Returns a Score: a
-    float that shows the card. Raises KeyError for an id that does not exist.
+    Arguments: the id, your function (two for an exercise with two), and a seed for other problems.
+    Returns a Score: a float that shows the card. Raises KeyError for an id that does not exist.
     """
     row = exercise(id)
     score = judge(row, functions, seed, everything=False)
@@ -37,7 +38,9 @@ def check(id: str, *functions: Callable[..., Any], seed: int = 0) -> Score:
 
 
 def grade(id: str, *functions: Any, seed: int = 1) -> Score:
-    """All claims of an exercise, open and hidden, or the answers of a quiz: what the hidden test cell calls."""
+    """All claims of an exercise, open and hidden, or the answers of a quiz: what the hidden test cell
+    calls.
+    """
     if id in quizzes.ids():
         return quizzes.grade_quiz(id, *functions)
     return judge(exercise(id), functions, seed, everything=True)
@@ -97,7 +100,9 @@ def judge(row: Exercise, functions: tuple[Callable[..., Any], ...], seed: int, e
 
 
 def decided(claim: Claim, student: Student, everything: bool) -> Finding:
-    """One claim on its own fresh problem; a gate, an exception or an unreadable answer is a claim not kept."""
+    """One claim on its own fresh problem; a gate, an exception or an unreadable answer is a claim not
+    kept.
+    """
     start = len(student.calls)
     generator = torch.Generator().manual_seed(zlib.crc32(f"{claim.name} {student.seed}".encode()))
     try:

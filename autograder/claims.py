@@ -1,7 +1,8 @@
 """Claims: sentences that a right answer keeps, each with a fresh problem and a decision.
 
-A claim is a law first: it says what must hold and measures it, with an oracle that is not the student's answer. Gates
-(type, shape, dtype, finiteness, arguments untouched) stand before every claim and earn nothing by themselves.
+A claim is a law first: it says what must hold and measures it, with an oracle that is not the student's
+answer. Gates (type, shape, dtype, finiteness, arguments untouched) stand before every claim and earn
+nothing by themselves.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder import calls
+from autograder.calls import Call, call, weights
 from autograder.judgement import Picture, Verdict
 from autograder.sentences import say
 
@@ -32,49 +33,48 @@ class Stopped(Exception):
 
 @dataclass
 class Student:
-    """The student's functions, called safely and remembered. `gate(value, *args)` returns the plain answer or refuses."""
+    """The student's functions, called safely and remembered. `gate(value, *args)` returns the plain
+    answer or refuses.
+    """
 
     functions: Sequence[Callable[..., Any]]
     names: tuple[str, ...]
     arguments: tuple[str, ...]
     gate: Callable[..., Any]
     seed: int
-    calls: list[calls.Call] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
 
     def __call__(self, *args: Any, of: int = 0) -> Any:
         """The answer to one problem, after all gates; the same model problem is computed once."""
-        return self.answer(self.known(args, of) or calls.call(self.functions[of], args, of, self.seed))
+        return self.answer(self.known(args, of) or call(self.functions[of], args, of, self.seed))
 
     def gradient(self, *args: Any, wrt: tuple[int, ...], of: int = 0) -> tuple[Tensor | None, ...]:
         """The gradients of a scalar answer by the arguments at the positions `wrt`, after all gates."""
         given = tuple(
             arg.detach().clone().requires_grad_() if i in wrt else arg for i, arg in enumerate(args)
         )
-        call = calls.call(self.functions[of], given, of, self.seed, wrt)
-        self.answer(call)
-        return call.gradients
+        made = call(self.functions[of], given, of, self.seed, wrt)
+        self.answer(made)
+        return made.gradients
 
-    def answer(self, call: calls.Call) -> Any:
+    def answer(self, made: Call) -> Any:
         """Remembers a call and lets its answer through the gates."""
-        args, of = call.args, call.of
-        self.calls.append(call)
-        if call.stop is not None or call.value is None or call.value is Ellipsis:
+        self.calls.append(made)
+        if made.stop is not None or made.value is None or made.value is Ellipsis:
             raise Stopped
-        if call.changed:
-            name = self.arguments[call.changed[0]]
-            key = "changed model" if calls.weights(args[call.changed[0]]) is not None else "changed"
-            raise Refused(Verdict(False, said=say(key, function=self.names[of], argument=name)))
-        return self.gate(call.value, *args)
+        if made.changed:
+            place = made.changed[0]
+            key = "changed model" if weights(made.args[place]) is not None else "changed"
+            said = say(key, function=self.names[made.of], argument=self.arguments[place])
+            raise Refused(Verdict(False, said=said))
+        return self.gate(made.value, *made.args)
 
-    def known(self, args: tuple[Any, ...], of: int) -> calls.Call | None:
+    def known(self, args: tuple[Any, ...], of: int) -> Call | None:
         """An earlier call with the very same arguments, if there was one."""
-        for call in self.calls:
-            if (
-                call.of == of
-                and len(call.args) == len(args)
-                and all(a is b for a, b in zip(call.args, args, strict=True))
-            ):
-                return call
+        for made in self.calls:
+            same = len(made.args) == len(args) and all(a is b for a, b in zip(made.args, args, strict=True))
+            if same and made.of == of:
+                return made
         return None
 
 
@@ -83,7 +83,9 @@ Decide = Callable[[Student, torch.Generator], Verdict]
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence, what is said when it does not hold, and the decision. `open` claims are shown while working."""
+    """A sentence, what is said when it does not hold, and the decision. `open` claims are shown while
+    working.
+    """
 
     name: str
     sentence: str
@@ -95,7 +97,9 @@ class Claim:
 def tensor_gate(
     value: Any, shape: Sequence[int], letters: str, like: str, dtype: torch.dtype | None
 ) -> Tensor:
-    """The answer as a plain tensor, or a refusal that shows what came beside what was expected; dtype None = any real."""
+    """The answer as a plain tensor, or a refusal that shows what came beside what was expected; dtype
+    None = any real.
+    """
     wanted = f"tensor of shape {letters} = {tuple(shape)}"
     if not isinstance(value, Tensor):
         raise Refused(Verdict(False, f"{type(value).__name__}", wanted, said=say("type")))
@@ -118,7 +122,9 @@ def tensor_gate(
 
 
 def close(yours: Tensor, expected: Tensor, tolerance: float, what: str) -> Verdict:
-    """Kept when ‖yours - expected‖ is at most tolerance * ‖expected‖, in float64 (an expected zero counts as 1)."""
+    """Kept when ‖yours - expected‖ is at most tolerance * ‖expected‖, in float64 (an expected zero counts
+    as 1).
+    """
     got, want = yours.detach().double(), expected.detach().double()
     scale = float(want.norm()) or 1.0
     error = float((got - want).norm()) / scale

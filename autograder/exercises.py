@@ -1,7 +1,8 @@
 """The one list of exercises: notebook metadata, cards, commands and the syllabus page all read it.
 
-An id is `<module>.<function>`. It names the function in `edu_edit` and, with `autograder.lessons` in front, the
-module with its claims, mutants and hints. A later lesson adds its rows here and its modules there, nothing else.
+An id is `<module>.<function>`. It names the function in `edu_edit` and, with `autograder.lessons` in
+front, the module with its claims, mutants and hints. A later lesson adds its rows here and its modules there,
+nothing else.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Exercise:
-    """One graded exercise: `difficulty` and `importance` run from 1 to 5, `equation` and `source` are the textbook's."""
+    """One graded exercise: `difficulty` and `importance` run from 1 to 5, `equation` and `source` are the
+    textbook's.
+    """
 
     id: str
     lesson: str

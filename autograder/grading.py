@@ -1,14 +1,15 @@
 """Grade a class's notebooks of one lesson with stock nbgrader: generate, autograde, feedback.
 
-Everything lands in one folder `out`: a copy of each submission, the graded copies, the feedback pages and nbgrader's
-`gradebook.db`, which formgrader and `nbgrader export` can read. One bad notebook is one named rejection.
+Everything lands in one folder `out`: a copy of each submission, the graded copies, the feedback pages and
+nbgrader's `gradebook.db`, which formgrader and `nbgrader export` can read. One bad notebook is one named
+rejection.
 
-Student code runs in this process' kernels without any isolation: grade only notebooks that you would open yourself.
+Student code runs in this process' kernels without any isolation: grade only notebooks that you would open
+yourself.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbformat.reader import NotJSONError
 
 from autograder.exercises import EXERCISES
 from autograder.nbgrader_config import ROOT, course_config, make_folders
@@ -27,7 +29,9 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Graded:
-    """One student's result: points by exercise id, the feedback page, or the sentence that says why there is none."""
+    """One student's result: points by exercise id, the feedback page, or the sentence that says why there is
+    none.
+    """
 
     student: str
     points: dict[str, float] = field(default_factory=dict)
@@ -47,12 +51,14 @@ class GradingError(RuntimeError):
 def grade_submissions(
     lesson: str, submissions: Path | Iterable[Path], out: Path, progress: Progress | None = None
 ) -> list[Graded]:
-    """Grade notebooks of `lesson` ("05_rome") and return one `Graded` per submission, in the order of the names.
+    """Grade notebooks of `lesson` ("05_rome") and return one `Graded` per submission, in the order of the
+    names.
 
     `submissions` are notebooks, folders of notebooks, folders with one folder per student, or nbgrader's
-    `submitted/` tree. A student's name is the notebook's own name, or its folder's where the notebook is called like
-    the lesson. `progress(done, total, student)` is called before each submission.
-    Raises GradingError where the lesson has no solution notebook (grading needs a clone) or nbgrader refuses it.
+    `submitted/` tree. A student's name is the notebook's own name, or its folder's where the notebook is
+    called like the lesson. `progress(done, total, student)` is called before each submission.
+    Raises GradingError where the lesson has no solution notebook (grading needs a clone) or nbgrader refuses
+    it.
     """
     solution = ROOT / "solutions" / lesson / f"{lesson}.ipynb"
     if not solution.is_file():
@@ -77,14 +83,18 @@ def grade_submissions(
         for number, (student, notebook) in enumerate(found):
             if progress is not None:
                 progress(number, len(found), student)
-            results.append(_grade_one(api, lesson, student, notebook, out, {graded.student for graded in results}))
+            results.append(
+                _grade_one(api, lesson, student, notebook, out, {graded.student for graded in results})
+            )
     return results
 
 
 def _grade_one(api: Any, lesson: str, student: str, notebook: Path, out: Path, seen: set[str]) -> Graded:
     """Take in one notebook, grade it, write its page; every failure becomes a sentence."""
     if student in seen:
-        return Graded(student, rejected=f"{notebook.name}: a second notebook of {student!r}; only the first counts.")
+        return Graded(
+            student, rejected=f"{notebook.name}: a second notebook of {student!r}; only the first counts."
+        )
     problem = _fault(notebook)
     if problem:
         return Graded(student, rejected=f"{notebook.name}: {problem}")
@@ -139,7 +149,7 @@ def _fault(path: Path) -> str:
         nbformat.validate(notebook)
     except (OSError, UnicodeError) as error:
         return f"the file can't be read as UTF-8 text ({type(error).__name__})."
-    except json.JSONDecodeError:
+    except NotJSONError:
         return "the file is not JSON, so it is not a notebook."
     except Exception as error:  # nbformat raises many kinds for one reason: this is no valid notebook
         return f"not a valid notebook ({type(error).__name__}): {str(error).splitlines()[0][:120]}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from importlib import import_module
 
+from autograder.card import CODE, section
 from autograder.exercises import exercise
 
 RUNGS = 3
@@ -21,11 +22,8 @@ class Hint(str):
 
     def _repr_html_(self) -> str:
         title, _, text = self.partition("\n")
-        return (
-            f'<section lang="en" style="border-left:5px solid #0072B2;padding:.4em .9em;margin:.4em 0">'
-            f"<strong>{escape(title)}</strong>"
-            f'<pre style="white-space:pre-wrap;background:transparent;color:inherit;margin:.3em 0">{escape(text)}</pre></section>'
-        )
+        body = f'<strong>{escape(title)}</strong><pre style="{CODE}">{escape(text)}</pre>'
+        return section(title, body)
 
 
 def hint(id: str, rung: int | None = None) -> Hint:

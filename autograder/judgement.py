@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Two small tables of numbers beside each other: the student's corner of a matrix and the expected one."""
+    """Two small tables of numbers beside each other: the student's corner of a matrix and the expected
+    one.
+    """
 
     yours: tuple[tuple[float, ...], ...]
     expected: tuple[tuple[float, ...], ...]
@@ -42,7 +44,9 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judgement:
-    """All that one check or grading found about one answer. `note` replaces the findings where there is no answer."""
+    """All that one check or grading found about one answer. `note` replaces the findings where there is
+    no answer.
+    """
 
     id: str
     title: str
@@ -58,4 +62,3 @@ class Judgement:
     next_step: str = ""
     traceback: str = ""
     printed: str = ""
-    explanations: tuple[str, ...] = field(default=())

@@ -1,7 +1,7 @@
 """Mutants: known misconceptions as code, each with the sentence that it must trigger.
 
-An answer *behaves like* a mutant when, on the same arguments, both give back the same numbers, stop with the same kind
-of error and change the same arguments. Then the mutant's sentence is the likely cause.
+An answer *behaves like* a mutant when, on the same arguments, both give back the same numbers, stop with
+the same kind of error and change the same arguments. Then the mutant's sentence is the likely cause.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ SAME = 1e-4  # relative distance below which two answers count as the same behav
 
 @dataclass(frozen=True)
 class Mutant:
-    """A misconception: `make()` gives the wrong function (or a tuple of them). `behaves` decides by features instead
-    of by calling it again, where that would take too long."""
+    """A misconception: `make()` gives the wrong function (or a tuple of them). `behaves` decides by
+    features instead of by calling it again, where that would take too long."""
 
     name: str
     sentence: str
@@ -38,7 +38,9 @@ def mutants_of(id: str) -> list[Mutant]:
 def likely_cause(
     mutants: Sequence[Mutant], made: Sequence[calls.Call], failed: Sequence[calls.Call], seed: int
 ) -> Mutant | None:
-    """The first mutant that answers every call as the student did; else the only one that does so where claims failed."""
+    """The first mutant that answers every call as the student did; else the only one that does so where
+    claims failed.
+    """
     for mutant in mutants:
         if behaves_like(mutant, made, seed):
             return mutant

@@ -3,8 +3,8 @@
     nbgrader autograde 05_rome --config autograder/nbgrader_config.py
     JUPYTER_CONFIG_PATH=autograder jupyter lab          # formgrader and Validate read it, too
 
-Submissions, graded copies, feedback and the gradebook live in one working folder, never on the project's top level:
-`.course/` in the clone, or the folder that the environment variable EDU_EDIT_COURSE names.
+Submissions, graded copies, feedback and the gradebook live in one working folder, never on the project's top
+level: `.course/` in the clone, or the folder that the environment variable EDU_EDIT_COURSE names.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nbgrader import preprocessors as step
 from nbconvert.preprocessors import TagRemovePreprocessor
+from nbgrader import preprocessors as step
 from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,13 +31,16 @@ def course_config(root: Path = ROOT, work: Path | None = None) -> Config:
     for name in ("source_with_tests", "submitted", "autograded", "feedback", "solution"):
         setattr(course, f"{name}_directory", _inside(work / name, root))
     course.db_url = f"sqlite:///{work / 'gradebook.db'}"
-    # Whatever stands beside a notebook is copied into the release: the sources with the solutions must not be.
+    # Whatever stands beside a notebook is copied into the release: the sources with the solutions must not
+    # be.
     course.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.py", "*.html"]
 
     # A cell that loads the model and edits it needs longer than nbgrader's 30 seconds on a busy machine.
     config.Execute.timeout = 120
     config.ExecutePreprocessor.timeout = 120
     config.Execute.skip_cells_with_tag = "demo"
+    # The kernel's own notices would come between the grader's lines.
+    config.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--IPKernelApp.log_level=ERROR"]
     config.Exchange.root = str(work / "exchange")
 
     config.TagRemovePreprocessor.enabled = True

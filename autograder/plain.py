@@ -1,4 +1,6 @@
-"""The card as plain text: the same words in the same order as the HTML card, for terminals and screen readers."""
+"""The card as plain text: the same words in the same order as the HTML card, for terminals and screen
+readers.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,6 @@ def plain_card(judgement: Judgement) -> str:
         lines += claim_lines(finding)
     if judgement.cause:
         lines += wrapped(f"Likely cause: {judgement.cause}", "  ")
-    for sentence in judgement.explanations:
-        lines += wrapped(sentence, "  ")
     if judgement.printed:
         lines += ["  Your function printed:", textwrap.indent(judgement.printed, "  | ")]
     if judgement.traceback:

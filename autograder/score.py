@@ -1,7 +1,8 @@
 """Score: the points of one answer, which are a float, and the card that explains them.
 
-nbgrader reads the first `execute_result` of a test cell: its plain text must be the bare number. Its HTML, the card,
-goes on into the feedback page. `print(score)` shows the same card as text, for terminals and screen readers.
+nbgrader reads the first `execute_result` of a test cell: its plain text must be the bare number. Its
+HTML, the card, goes on into the feedback page. `print(score)` shows the same card as text, for terminals
+and screen readers.
 """
 
 from __future__ import annotations

@@ -1,17 +1,24 @@
-"""What a card says that belongs to no single exercise. One table, so that a second language is a second table."""
+"""What a card says that belongs to no single exercise. One table, so that a second language is a second
+table.
+"""
 
 from __future__ import annotations
 
 SENTENCES = {
-    "stub": "Not started yet: {function} still holds its stub. Replace it with your own code and run this cell again.",
-    "nothing": "{function} gave back nothing (None). Is it still the stub, or is a `return` missing at its end?",
+    "stub": "Not started yet: {function} still holds its stub. Replace it with your own code and run this "
+    "cell again.",
+    "nothing": "{function} gave back nothing (None). Is it still the stub, or is a `return` missing at its "
+    "end?",
     "not callable": "check wants the function itself: check({id!r}, {function}). What came was {given}.",
     "too few": "{id} is checked with {wanted} functions, and {given} came.",
     "error": "{function} stopped with {error}",
     "error line": "{function} stopped with {error}, in its line {line}: {code}",
-    "unexpected": "The check could not read what {function} gave back ({error}). Compare it with the docstring.",
-    "changed": "{function} changed its argument {argument} in place. The caller still needs it: work on a copy.",
-    "changed model": "{function} left the model changed. Computing an edit must not touch the weights; only `with edit:` may.",
+    "unexpected": "The check could not read what {function} gave back ({error}). Compare it with the "
+    "docstring.",
+    "changed": "{function} changed its argument {argument} in place. The caller still needs it: work on a "
+    "copy.",
+    "changed model": "{function} left the model changed. Computing an edit must not touch the weights; "
+    "only `with edit:` may.",
     "type": "{function} should give back a torch.Tensor.",
     "edit": "The function should give back an Edit: Edit(lm, {{layer: Δ}}).",
     "shape": "The shape is not {letters}.",
@@ -26,7 +33,8 @@ SENTENCES = {
     "open count done": "open {kept}/{total}",
     "all count": "{kept} of {total} claims hold",
     "hidden": "checked at grading",
-    "try first": "First try it yourself: run check({id!r}, {function}) with your own code once. Then explain({id!r}) shows ours.",
+    "try first": "First try it yourself: run check({id!r}, {function}) with your own code once. Then "
+    "explain({id!r}) shows ours.",
     "no answer": "Not answered yet: write a letter for {name!r} into your answers.",
     "keep answers": "To keep these answers, and to have them graded, copy this line into the cell above:",
     "no quiz": "There is no quiz {id!r}. The ids are: {ids}.",

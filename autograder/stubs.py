@@ -10,7 +10,9 @@ import inspect
 import textwrap
 from html import escape
 from importlib import import_module
+from typing import Any
 
+from autograder.card import CODE, section
 from autograder.exercises import exercise
 from autograder.score import Score
 from autograder.sentences import say
@@ -25,10 +27,7 @@ class Source(str):
         return str(self)
 
     def _repr_html_(self) -> str:
-        return (
-            f'<pre lang="en" style="border-left:5px solid #0072B2;padding:.4em .9em;white-space:pre-wrap;'
-            f'background:transparent;color:inherit">{escape(self)}</pre>'
-        )
+        return section("source", f'<pre style="{CODE}">{escape(self)}</pre>')
 
 
 def remember_attempt(id: str, score: Score) -> None:
@@ -45,7 +44,9 @@ def reference_source(id: str) -> str:
 
 
 def stub(id: str) -> str:
-    """The source of the untouched exercise: signature, docstring, and a body that raises NotImplementedError."""
+    """The source of the untouched exercise: signature, docstring, and a body that raises
+    NotImplementedError.
+    """
     written = getattr(import_module(f"autograder.lessons.{exercise(id).id}"), "STUB", None)
     source = written or reference_source(id)
     node = next(n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef))
@@ -56,7 +57,9 @@ def stub(id: str) -> str:
 
 
 def reset(id: str) -> Source:
-    """One exercise back to its stub. In a notebook a new cell with the stub appears below; your old cell stays."""
+    """One exercise back to its stub. In a notebook a new cell with the stub appears below; your old cell
+    stays.
+    """
     source = stub(id)
     shell = running_shell()
     if shell is not None:
@@ -74,10 +77,10 @@ def explain(id: str) -> Source:
     return Source(f"{row.id} · {row.equation}\n\n{reference_source(id)}\n" + "\n\n".join(lines))
 
 
-def running_shell() -> object:
+def running_shell() -> Any:
     """IPython's shell where there is one, else None."""
     try:
         from IPython.core.getipython import get_ipython
     except ImportError:
         return None
-    return get_ipython()  # type: ignore[no-untyped-call]
+    return get_ipython()

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from edu_edit.lm import LM
 from edu_edit.tokens import last_real
+from edu_edit.tracing import hooked
 
 # A full stop ends a sentence where a blank follows, so 3.5 and an e-mail address stay whole; so do titles.
 SENTENCE_END = re.compile(r"\n|[。！？]|(?<!\bSt)(?<!\bDr)(?<!\bMr)(?<!\bMt)(?<!\bMrs)[.!?](?=\s)")
@@ -26,8 +27,8 @@ def answers(lm: LM, prompts: Sequence[str], max_tokens: int = 8) -> list[str]:
     The mark that ends the sentence is no part of the answer. Raises ValueError when a prompt has no token or
     more than the model's context.
     """
-    hooked = lm.hooked
-    if hooked and len(prompts) > 1:
+    whole = hooked(lm)
+    if whole and len(prompts) > 1:
         return [text for prompt in prompts for text in answers(lm, [prompt], max_tokens)]
     ids, mask = _pad_left(*lm.ids(prompts))
     lm.check_input(ids)
@@ -36,7 +37,7 @@ def answers(lm: LM, prompts: Sequence[str], max_tokens: int = 8) -> list[str]:
     done = [False] * len(rows)
     cache: Any = None
     for _ in range(min(max_tokens, lm.context - ids.shape[1] + 1)):
-        if hooked:
+        if whole:
             logits = lm.forward(ids, mask)
         else:
             logits, cache = _cached(lm, ids, mask, cache)

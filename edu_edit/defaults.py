@@ -30,12 +30,12 @@ TABLE = {
 
 
 def defaults(name: str, n_layers: int) -> Defaults:
-    """The defaults of a model by name (`org/gpt2-xl` is `gpt2-xl`).
+    """The defaults of a model by name; `org/gpt2-xl` and the merged `gpt2-xl+edit` are `gpt2-xl`.
 
-    An unknown model is edited a third of the way up, in neither the first layer nor the last where there is
-    another.
+    An unknown model is edited a third of the way up: neither in the first layer nor in the last, if it can
+    be.
     """
-    known = TABLE.get(name.rsplit("/", 1)[-1])
+    known = TABLE.get(name.rsplit("/", 1)[-1].split("+")[0])
     if known is not None and known.layer < n_layers:
         return known
     return Defaults(layer=max(min(max(1, round(n_layers / 3)), n_layers - 2), 0))

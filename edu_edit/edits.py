@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -22,7 +22,7 @@ from torch import Tensor
 from edu_edit.lm import LM
 from edu_edit.rebuilding import added, down_parameter, rebuild, save_bases
 from edu_edit.storage import read_header, read_tensors, write_tensors
-from edu_edit.tracing import Site, intervene
+from edu_edit.tracing import Site, hooked, intervene
 
 Forward = Callable[[Tensor, Tensor], Tensor]
 
@@ -82,7 +82,7 @@ class Edit:
         weights: Mapping[str, Tensor],
         seconds: float = 0.0,
         record: Mapping[str, Any] | None = None,
-    ) -> Self:
+    ) -> "Edit":
         """The edit that takes parameters from their values now to new ones, {parameter name: tensor}.
 
         Raises ValueError for a name or shape that the model does not have.
@@ -107,7 +107,7 @@ class Edit:
                 found[layer] = self.changes[name].T if turned else self.changes[name]
         return found
 
-    def on(self) -> Self:
+    def on(self) -> "Edit":
         """Switch the edit on. Raises RuntimeError when it is on already; a failure leaves the model as it
         was.
 
@@ -131,7 +131,7 @@ class Edit:
             self._stack = stack.pop_all()
         return self
 
-    def off(self) -> Self:
+    def off(self) -> "Edit":
         """Switch the edit off, whatever the order among edits. Raises RuntimeError when it is not on."""
         if self._stack is None:
             raise RuntimeError("This edit is not on: switch it on before switching it off.")
@@ -139,7 +139,7 @@ class Edit:
         stack.close()
         return self
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Edit":
         return self.on()
 
     def __exit__(
@@ -153,7 +153,7 @@ class Edit:
         Raises ValueError for hook and prompt edits, which are not in the weights.
         """
         self._only_weights("merged")
-        if self.lm.hooked:
+        if hooked(self.lm):
             raise ValueError("Something acts on activations and would be merged too: switch it off first.")
         merged = LM(copy.deepcopy(self.lm.model), self.lm.tok, f"{self.lm.name}+edit")
         with torch.no_grad():
@@ -170,16 +170,11 @@ class Edit:
         Raises ValueError for hook and prompt edits, and OSError where nothing can be written.
         """
         self._only_weights("saved")
-        about = {
-            "model": self.lm.name,
-            "seconds": self.seconds,
-            "extra_bytes": self.extra_bytes,
-            "record": self.record,
-        }
+        about = {"model": self.lm.name, "seconds": self.seconds, "record": self.record}
         write_tensors(Path(path), self.changes, {"edit": json.dumps(about, default=str)})
 
     @classmethod
-    def load(cls, lm: LM, path: str | Path) -> Self:
+    def load(cls, lm: LM, path: str | Path) -> "Edit":
         """Read for `lm` what `save` wrote. Raises ValueError when the file is no edit, or does not fit."""
         header = read_header(Path(path))
         if "edit" not in header:
@@ -189,7 +184,7 @@ class Edit:
         for name, change in changes.items():
             if shapes.get(name) != change.shape:
                 raise ValueError(f"{path} was made for {about['model']}: {lm.name} has no such {name}.")
-        edit = cls(lm, {}, about["seconds"], about["record"], extra_bytes=about["extra_bytes"])
+        edit = cls(lm, {}, about["seconds"], about["record"])
         edit.changes = changes
         return edit
 

@@ -55,24 +55,14 @@ class LM:
         self.blocks: nn.ModuleList = body.h if family == "gpt2" else body.layers
         self.norm: nn.Module = body.ln_f if family == "gpt2" else body.norm
         self.embed: nn.Module = self.model.get_input_embeddings()
+        self.W_embed: Float[Tensor, "V D"] = self.model.get_input_embeddings().weight
+        self.W_U: Float[Tensor, "V D"] = self.model.get_output_embeddings().weight  # logits = W_U norm(h)
         self.n_layers = len(self.blocks)
         self.D, self.F = self.ffn(0).W_out.shape
         self.V = len(self.W_U)
         self.edits: list[edu_edit.edits.Edit] = []
         self.saved: dict[str, Tensor] = {}  # unedited copies of the parameters that edits changed
         self.mask: Tensor | None = None  # of the forward pass under way, for hooks
-
-    @property
-    def W_embed(self) -> Float[Tensor, "V D"]:
-        """The token embeddings."""
-        weight: Tensor = self.embed.weight  # type: ignore[assignment]
-        return weight
-
-    @property
-    def W_U(self) -> Float[Tensor, "V D"]:
-        """The unembedding: logits = W_U norm(h)."""
-        weight: Tensor = self.model.get_output_embeddings().weight
-        return weight
 
     @property
     def device(self) -> torch.device:
@@ -94,12 +84,6 @@ class LM:
     def default_layer(self) -> int:
         """The layer that methods edit when none is given, from the table in `defaults`."""
         return defaults(self.name, self.n_layers).layer
-
-    @property
-    def hooked(self) -> bool:
-        """Whether anything acts on activations now: a hook edit, `intervene`, or a hook of one's own."""
-        wrapped = any(edit.wrap is not None for edit in self.edits)
-        return wrapped or any(m._forward_hooks or m._forward_pre_hooks for m in self.model.modules())
 
     def checked(self, layer: int) -> int:
         """`layer` itself; raises ValueError where the model has no such layer."""

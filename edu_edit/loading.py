@@ -1,6 +1,7 @@
 """Loading a model: one bundled with the library, a local folder, or one from the Hugging Face hub."""
 
 import difflib
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,12 +31,12 @@ def load(
     device: str | torch.device | None = None,
     device_map: Any = None,
 ) -> LM:
-    """Load a model in evaluation mode: a bundled name, a local folder, or a hub name (gpt2-xl,
-    organisation/model).
+    """Load a model in evaluation mode: a bundled name, a local folder, or a hub name.
 
-    Only a hub name may touch the network. device: where the model goes, None = CPU. device_map: passed to
-    transformers, for models that outgrow one device; it needs the package accelerate.
-    Raises ValueError in one sentence for an unknown name, an incomplete folder, another architecture.
+    Hub names look like gpt2-xl or organisation/model. Only a hub name may touch the network. device: where
+    the model goes, None = CPU. device_map: passed to transformers, for models that outgrow one device; it
+    needs the package accelerate. Raises ValueError in one sentence for an unknown name, an incomplete folder,
+    another architecture.
     """
     if device is not None and device_map is not None:
         raise ValueError(
@@ -44,30 +45,26 @@ def load(
     if device_map is not None and find_spec("accelerate") is None:
         raise ValueError("device_map needs the package accelerate: install it, or leave device_map out.")
     source, folder = _source(str(name))
-    architectures: Any = AutoModelForCausalLM
     options: dict[str, Any] = {"local_files_only": folder is not None, "trust_remote_code": False}
-    with quiet():
+    weights: Any = AutoModelForCausalLM
+    part = "config"
+    with quiet(bars=folder is None):
         try:
             config = AutoConfig.from_pretrained(source, **options)
             if config.model_type not in FAMILIES:
-                raise ValueError(
-                    f"it is a {config.model_type!r} model, and edu_edit reads {', '.join(FAMILIES)}"
-                )
+                raise ValueError(f"{config.model_type!r} is not one of {', '.join(FAMILIES)}")
+            part = "tokenizer"
             tok = AutoTokenizer.from_pretrained(source, **options)
-            model, report = architectures.from_pretrained(
-                source, dtype=dtype, device_map=device_map, output_loading_info=True, **options
-            )
+            part = "weights"
+            options |= {"dtype": dtype, "device_map": device_map, "ignore_mismatched_sizes": True}
+            model, report = weights.from_pretrained(source, output_loading_info=True, **options)
         except Exception as error:  # transformers raises nearly every type there is for a bad folder
-            raise ValueError(_sentence(str(name), folder, error)) from None
-    lacking = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
+            raise ValueError(_sentence(str(name), folder, part, error)) from None
+    lacking = [*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])]
     if lacking:
-        raise ValueError(
-            f"{name} is incomplete: its weights lack {lacking[0]} ({len(lacking)} in all); get it again."
-        )
+        raise ValueError(f"{name} is damaged: its weights lack the {lacking[0]} of its config; get it again.")
     if not tok.is_fast:
-        raise ValueError(
-            f"The tokenizer of {name} gives no character offsets: use one with a tokenizer.json."
-        )
+        raise ValueError(f"The tokenizer of {name} gives no character offsets: get its tokenizer.json.")
     return LM(model if device is None else model.to(device), tok, str(name), folder)
 
 
@@ -75,7 +72,7 @@ def _source(name: str) -> tuple[str, Path | None]:
     """What to hand to transformers, and the local folder if it is one."""
     if name in bundled_names():
         return str(BUNDLED / name), BUNDLED / name
-    if Path(name).expanduser().is_dir():
+    if name and Path(name).expanduser().is_dir():
         folder = Path(name).expanduser()
         if not (folder / "config.json").is_file():
             raise ValueError(
@@ -92,23 +89,27 @@ def _source(name: str) -> tuple[str, Path | None]:
     )
 
 
-def _sentence(name: str, folder: Path | None, error: Exception) -> str:
-    reason = str(error).strip().split("\n")[0].rstrip(".") or type(error).__name__
+def _sentence(name: str, folder: Path | None, part: str, error: Exception) -> str:
+    reason = str(error).strip().split("\n")[0].split(". ")[0].rstrip(" .:") or type(error).__name__
     if folder is not None:
-        return f"The model folder {name} can't be read: {reason}."
-    return f"{name} could not be had from the Hugging Face hub: {reason}; check the name and the network."
+        return f"The {part} in the folder {name} can't be used ({reason}): get or export the model again."
+    return f"The {part} of {name} can't be had from the Hugging Face hub ({reason}): check name and network."
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Keep transformers' log lines and progress bars off the screen."""
-    logging: Any = hf_logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)
-    logging.disable_progress_bar()
+def quiet(bars: bool = False) -> Iterator[None]:
+    """Keep the log lines of transformers off the screen, and its progress bars unless `bars` are wanted."""
+    library: Any = hf_logging
+    hub = logging.getLogger("huggingface_hub")
+    level, hub_level, had_bars = library.get_verbosity(), hub.level, library.is_progress_bar_enabled()
+    library.set_verbosity(logging.CRITICAL)
+    hub.setLevel(logging.CRITICAL)
+    if not bars:
+        library.disable_progress_bar()
     try:
         yield
     finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
+        library.set_verbosity(level)
+        hub.setLevel(hub_level)
+        if had_bars:
+            library.enable_progress_bar()

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -58,7 +59,7 @@ def moment(lm: LM, layer: int) -> Float[Tensor, "F F"]:
     if lm.folder is not None and (lm.folder / "moments.safetensors").is_file():
         shipped = read_tensors(lm.folder / "moments.safetensors", f"layer.{layer}")
         if shipped:
-            return shipped[f"layer.{layer}"].to(lm.device)
+            return from_triangle(shipped[f"layer.{layer}"]).to(lm.device)
     found = sorted(_folder(lm, layer).glob("*.safetensors"))
     if not found:
         raise ValueError(
@@ -67,6 +68,20 @@ def moment(lm: LM, layer: int) -> Float[Tensor, "F F"]:
         )
     largest = max(found, key=lambda path: int(read_header(path)["tokens"]))
     return read_tensors(largest)["C"].to(lm.device)
+
+
+def triangle(C: Float[Tensor, "F F"]) -> Float[Tensor, " n"]:
+    """The upper triangle of a symmetric matrix, row by row, in float32: how moments are shipped."""
+    return C[*torch.triu_indices(len(C), len(C))].float()
+
+
+def from_triangle(upper: Float[Tensor, " n"]) -> Float[Tensor, "F F"]:
+    """The symmetric matrix that `triangle` took apart, in float64."""
+    size = int((8 * len(upper) + 1) ** 0.5) // 2
+    C = torch.zeros(size, size, dtype=torch.float64)
+    rows, columns = torch.triu_indices(size, size)
+    C[rows, columns] = C[columns, rows] = upper.double()
+    return C
 
 
 def collect_moment(
@@ -86,7 +101,11 @@ def collect_moment(
     path = _folder(lm, layer) / f"{_digest(json.dumps(list(texts)).encode())}.safetensors"
     if path.is_file():
         return read_tensors(path)["C"].to(lm.device)
-    path.parent.mkdir(parents=True, exist_ok=True)  # an unwritable cache shows before the work, not after it
+    try:  # an unwritable cache shows before the work, not after it
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise OSError(f"The cache {cache_folder()} can't be written ({error}): set EDU_EDIT_CACHE.") from None
     count = 0
 
     def counted() -> Iterator[Tensor]:

@@ -1,7 +1,6 @@
 """Tensors on disk: written whole or not at all, read with one sentence when they can't be."""
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,15 @@ from torch import Tensor
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> None:
     """Write a safetensors file by way of a temporary one: a run that breaks leaves nothing half-written."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    os.close(handle)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
+        temporary.touch()
+        readable = temporary.stat().st_mode  # as the user's other files; safetensors would hide it from the group
         save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, dict(header))
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        temporary.chmod(readable)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_tensors(path: Path, *names: str) -> dict[str, Tensor]:

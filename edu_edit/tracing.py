@@ -75,6 +75,18 @@ def record(
     return found
 
 
+def hooked(lm: LM) -> bool:
+    """Whether anything acts on activations now: a hook edit, `intervene`, or a hook of one's own."""
+    hooks = [
+        hook
+        for module in lm.model.modules()
+        for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+    ]
+    # output_hidden_states=True leaves hooks of transformers' own behind, asleep.
+    own = [hook for hook in hooks if not str(getattr(hook, "__module__", "")).startswith("transformers.")]
+    return bool(own) or any(edit.wrap is not None for edit in lm.edits)
+
+
 def _keeper(found: dict[Site, Tensor], site: Site) -> Callable[[Tensor], Tensor]:
     def keep(h: Tensor) -> Tensor:
         found[site] = h

@@ -1,9 +1,9 @@
 """Make notebooks, slides and pages of a lesson from its one hand-written source.
 
-    build_lesson("05_rome")                      # solution and student notebook
-    build_lesson("05_rome", execute=True)        # the same, with fresh figures
-    build_pages("05_rome", out)                  # slides and an HTML page that work without a network
-    out_of_step("05_rome")                       # what differs between the source and the notebooks on disk
+build_lesson("05_rome")                      # solution and student notebook
+build_lesson("05_rome", execute=True)        # the same, with fresh figures
+build_pages("05_rome", out)                  # slides and an HTML page that work without a network
+out_of_step("05_rome")                       # what differs between the source and the notebooks on disk
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from autograder.build.source import ROOT, LessonError, lesson_slugs, read_lesson
 __all__ = ["LessonError", "build_all", "build_lesson", "build_pages", "lesson_slugs", "out_of_step"]
 
 
-def build_lesson(slug: str, lang: str = "en", *, execute: bool = False, root: Path = ROOT) -> tuple[Path, Path]:
+def build_lesson(
+    slug: str, lang: str = "en", *, execute: bool = False, root: Path = ROOT
+) -> tuple[Path, Path]:
     """Write `solutions/SLUG/SLUG.ipynb` and `lessons/LANG/SLUG/SLUG.ipynb`; return both paths.
 
-    `execute=True` runs the solution notebook (a minute or two) for fresh figures; otherwise cells that did not
-    change keep the figures they have. Nothing is written when any step fails.
+    `execute=True` runs the solution notebook (a minute or two) for fresh figures; otherwise cells that did
+    not change keep the figures they have. Nothing is written when any step fails.
     """
     solution_path = root / "solutions" / slug / f"{slug}.ipynb"
     solution = read_lesson(slug, lang, root)
@@ -42,7 +44,9 @@ def build_lesson(slug: str, lang: str = "en", *, execute: bool = False, root: Pa
 def build_all(
     lang: str = "en", *, execute: bool = False, out: Path | None = None, root: Path = ROOT
 ) -> list[Path]:
-    """Build every lesson that has a source; with `out`, slides, pages and an index go there. Returns the paths."""
+    """Build every lesson that has a source; with `out`, slides, pages and an index go there. Returns the
+    paths.
+    """
     made: list[Path] = []
     for slug in lesson_slugs(root):
         made += build_lesson(slug, lang, execute=execute, root=root)
@@ -54,7 +58,9 @@ def build_all(
 
 
 def out_of_step(slug: str, lang: str = "en", root: Path = ROOT) -> list[str]:
-    """One sentence for each generated notebook that differs from what its source gives today; [] when in step."""
+    """One sentence for each generated notebook that differs from what its source gives today; [] when in
+    step.
+    """
     solution = read_lesson(slug, lang, root)
     student = student_notebook(slug, solution)
     problems = []

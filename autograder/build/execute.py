@@ -1,7 +1,7 @@
 """Run a solution notebook and keep its figures; keep them, too, while its cells stay the same.
 
-Outputs are cleaned so that two runs differ only in what was computed: no time stamps, no widget state. Where an
-output is a widget, its static picture stands in for it, and that is what a reader without a kernel sees.
+Outputs are cleaned so that two runs differ only in what was computed: no time stamps, no widget state. Where
+an output is a widget, its static picture stands in for it, and that is what a reader without a kernel sees.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def execute(notebook: NotebookNode, folder: Path, timeout: int = 300) -> NotebookNode:
-    """The notebook with its outputs, run in `folder`; the first failing cell raises nbclient's CellExecutionError."""
+    """The notebook with its outputs, run in `folder`; the first failing cell raises nbclient's
+    CellExecutionError.
+    """
     client = NotebookClient(
         notebook,
         timeout=timeout,

@@ -1,8 +1,8 @@
 """Slides and HTML pages of a lesson that open with a double click, without a network.
 
 nbconvert makes both from the executed solution notebook. The pages for learners show the figures, not the
-solutions: bodies, hidden tests and the lecturer's cell are taken out, and the three hints of every exercise are
-put in, folded. reveal.js and MathJax come from `assets/` and are copied beside the pages.
+solutions: bodies, hidden tests and the lecturer's cell are taken out, and the three hints of every exercise
+are put in, folded. reveal.js and MathJax come from `assets/` and are copied beside the pages.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def build_pages(slug: str, out: Path, lang: str = "en", root: Path = ROOT) -> li
     folder = HERE / "templates"
     templates = {"extra_template_basedirs": [str(folder)], "extra_template_paths": [str(folder / "shared")]}
     exporter = HTMLExporter(template_name="course_page", **templates)
-    page.write_text(exporter.from_notebook_node(_for_learners(slug, notebook), resources)[0], encoding="utf-8")
+    page.write_text(
+        exporter.from_notebook_node(_for_learners(slug, notebook), resources)[0], encoding="utf-8"
+    )
     exporter = SlidesExporter(template_name="course_slides", **templates)
     slides.write_text(exporter.from_notebook_node(_for_the_screen(notebook), resources)[0], encoding="utf-8")
     return [page, slides]
@@ -58,7 +60,9 @@ def write_index(out: Path, lang: str = "en", root: Path = ROOT) -> Path:
         )
     text = (HERE / "templates" / "index.html").read_text(encoding="utf-8")
     path = out / "index.html"
-    path.write_text(text.replace("<!-- lessons -->", "\n".join(rows)).replace("<!-- lang -->", lang), encoding="utf-8")
+    path.write_text(
+        text.replace("<!-- lessons -->", "\n".join(rows)).replace("<!-- lang -->", lang), encoding="utf-8"
+    )
     return path
 
 
@@ -104,10 +108,10 @@ def _folded_hints(exercise_id: str) -> str:
 
 
 def _for_the_screen(notebook: NotebookNode) -> NotebookNode:
-    """A copy for slides: cells without a slide type are left out, so that only what is meant for the wall is shown."""
+    """A copy for slides: cells without a slide type are left out, so that only what is meant for the wall is
+    shown.
+    """
     slides = copy.deepcopy(notebook)
     for cell in slides.cells:
         cell.metadata.setdefault("slideshow", NotebookNode(slide_type="skip"))
     return slides
-
-

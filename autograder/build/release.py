@@ -1,7 +1,8 @@
 """The student notebook, made by nbgrader's own generate step from a solution notebook.
 
-nbgrader empties solutions and hidden tests, locks the test cells and writes checksums; the lecturer's cells go
-with nbconvert's tag preprocessor. The step runs in a temporary course, so that building never touches a gradebook.
+nbgrader empties solutions and hidden tests, locks the test cells and writes checksums; the lecturer's cells
+go with nbconvert's tag preprocessor. The step runs in a temporary course, so that building never touches a
+gradebook.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from autograder.nbgrader_steps import StepFailed, must, nbgrader
 
 
 def student_notebook(slug: str, solution: NotebookNode) -> NotebookNode:
-    """What nbgrader generate_assignment makes of a solution notebook; raises LessonError with nbgrader's reason."""
+    """What nbgrader generate_assignment makes of a solution notebook; raises LessonError with nbgrader's
+    reason.
+    """
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve()
         source = root / "source" / slug

@@ -1,9 +1,10 @@
 """A lesson's source, `solutions/NN_slug/NN_slug.py`, read into a notebook.
 
-The source is jupytext's percent format: the one hand-written text of a lesson. Three things are added to it here,
-so that nobody has to write them twice: the line under an exercise's title (difficulty, importance, minutes,
-equation), the signature and docstring of every stub (from the reference), and cell ids that stay the same while a
-cell stays the same. Points and ids are written in the source and compared with `autograder.exercises`.
+The source is jupytext's percent format: the one hand-written text of a lesson. Three things are added to it
+here, so that nobody has to write them twice: the line under an exercise's title (difficulty, importance,
+minutes, equation), the signature and docstring of every stub (from the reference), and cell ids that stay
+the same while a cell stays the same. Points and ids are written in the source and compared with
+`autograder.exercises`.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def read_lesson(slug: str, lang: str = "en", root: Path = ROOT) -> NotebookNode:
     path = root / "solutions" / slug / f"{slug}.py"
     if not path.is_file():
         known = ", ".join(lesson_slugs(root)) or "none"
-        raise LessonError(f"There is no lesson source {slug!r} under {root / 'solutions'}; known lessons: {known}.")
+        raise LessonError(
+            f"There is no lesson source {slug!r} under {root / 'solutions'}; known lessons: {known}."
+        )
     notebook = jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
     notebook.cells = [cell for cell in notebook.cells if cell.metadata.get("lang", lang) == lang]
     title = notebook.metadata.get("title", slug)
@@ -85,7 +88,9 @@ def _write_header(cell: NotebookNode, exercises: list[Exercise]) -> None:
     number = ids.index(cell.metadata["exercise"])
     exercise = exercises[number]
     points = "1 point" if exercise.points == 1 else f"{exercise.points:g} points"
-    cell.source = f"### Exercise {number + 1} · {exercise.title}\n\n{exercise.header} · {points}\n\n{cell.source}"
+    cell.source = (
+        f"### Exercise {number + 1} · {exercise.title}\n\n{exercise.header} · {points}\n\n{cell.source}"
+    )
 
 
 def _compare(notebook: NotebookNode, exercises: list[Exercise], slug: str) -> None:

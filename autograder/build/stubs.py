@@ -1,8 +1,8 @@
 """The head of a stub, signature and docstring, put over the body of a solution cell.
 
-A solution cell of the source holds a bare `def name(arguments):` and a body between the markers `### BEGIN SOLUTION`
-and `### END SOLUTION`. Signature with shapes and docstring are those of `autograder.stub`, which takes them from the
-reference, so that what a student reads and what the library does can't drift apart.
+A solution cell of the source holds a bare `def name(arguments):` and a body between the markers `### BEGIN
+SOLUTION` and `### END SOLUTION`. Signature with shapes and docstring are those of `autograder.stub`, which
+takes them from the reference, so that what a student reads and what the library does can't drift apart.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ EMPTY = "    raise NotImplementedError"
 
 
 def with_reference_head(cell: str, exercise: Exercise) -> str:
-    """The solution cell under the reference's signature and docstring; raises ValueError where they disagree."""
+    """The solution cell under the reference's signature and docstring; raises ValueError where they
+    disagree.
+    """
     head = stub(exercise.id).rpartition(EMPTY)[0]
     wanted = _function(head + EMPTY, exercise.function)
     function = _function(cell, exercise.function)
@@ -26,7 +28,8 @@ def with_reference_head(cell: str, exercise: Exercise) -> str:
         raise ValueError(f"The reference of {exercise.id!r} has no docstring to show to students.")
     if _arguments(function) != _arguments(wanted):
         raise ValueError(
-            f"The solution of {exercise.id!r} takes {_arguments(function)}, the reference {_arguments(wanted)}."
+            f"The solution of {exercise.id!r} takes {_arguments(function)}, "
+            f"the reference {_arguments(wanted)}."
         )
     lines = cell.splitlines()
     marker = next((n for n, line in enumerate(lines) if "BEGIN SOLUTION" in line), None)

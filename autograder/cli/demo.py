@@ -4,8 +4,9 @@ Load a bundled model, ask it, trace where a fact is recalled, edit the fact with
 properties before and after, undo the edit bit for bit, then grade a small class of lesson 05 notebooks.
 """
 
+import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from edu_edit import LM, Fact
 
 SUBJECT = "Space Needle"  # the textbook's example, besides its zebra
+OTHERS = 12  # facts edited one by one, since one fact proves little
 
 
 def demo(
@@ -50,18 +52,17 @@ def demo(
     begun = time.perf_counter()
     with step(console, "1 Load"):
         lm = load_model(model)
-        console.print(
-            f"  {lm.name}: {lm.n_layers} layers, width {lm.D}, FFN width {lm.F}, {lm.V} tokens of vocabulary"
-        )
-        fact = own or atlas_fact()
+        size = f"{lm.n_layers} layers, width {lm.D}, FFN width {lm.F}, {lm.V} tokens of vocabulary"
+        console.print(f"  {escape(lm.name)}: {size}", soft_wrap=True)
+        fact, *others = [own] if own else atlas_facts()
     with step(console, "2 Ask"):
         demo_steps.ask(console, lm, fact)
     with step(console, "3 Trace: which hidden states carry the answer?"):
         demo_steps.trace_fact(console, lm, fact, out)
     with step(console, f"4 Edit with ROME: {fact.subject} -> {fact.target_new}"):
         edit = demo_steps.edit_fact(console, lm, fact)
-    with step(console, "5 Measure the five properties"):
-        demo_steps.measure(console, lm, edit, fact, out)
+    with step(console, "5 Measure the five properties") as tell:
+        demo_steps.measure(console, lm, edit, fact, others, out, tell)
     with step(console, "6 Undo"):
         demo_steps.undo(console, lm, edit, fact)
     if grading:
@@ -75,12 +76,12 @@ def demo(
 
 
 @contextmanager
-def step(console: Console, title: str) -> Iterator[None]:
-    """Announce a step, show that it runs, say how long it took."""
+def step(console: Console, title: str) -> Iterator[Callable[[str], None]]:
+    """Announce a step, show that it runs, say how long it took. Yields what tells where it is."""
     console.print(f"\n[bold]{escape(title)}[/]")
     begun = time.perf_counter()
-    with console.status("working ..."):
-        yield
+    with console.status("working ...") as status:
+        yield status.update
     console.print(f"  ({time.perf_counter() - begun:.1f} s)", style="dim")
 
 
@@ -106,14 +107,15 @@ def own_fact(subject: str | None, prompt: str | None, target: str | None) -> "Fa
         raise BadInput(str(error)) from None
 
 
-def atlas_fact() -> "Fact":
-    """The Space Needle's fact, or another that has all its probes."""
+def atlas_facts() -> "list[Fact]":
+    """The Space Needle's fact first, then a fixed draw of others that have all their probes."""
     from edu_edit import load_facts
 
     facts = load_facts()
-    complete = [f for f in facts if f.target_new and f.paraphrases and f.neighborhood and f.portability]
-    chosen = [f for f in facts if f.subject == SUBJECT] or complete or list(facts)
-    return max(chosen, key=lambda f: f in complete)
+    complete = [f for f in facts if f.paraphrases and f.neighborhood and f.portability]
+    first = next(f for f in [*(f for f in facts if f.subject == SUBJECT), *complete])
+    others = [f for f in complete if f.subject != first.subject]
+    return [first, *random.Random(0).sample(others, min(OTHERS, len(others)))]
 
 
 def load_model(name: str) -> "LM":

@@ -1,6 +1,7 @@
 """The steps of `edu-edit demo`, from the first question to the undo. Each prints what it found."""
 
 import hashlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from rich.table import Table
 from autograder.cli.files import write_whole
 
 if TYPE_CHECKING:
-    from edu_edit import LM, Edit, Fact
+    from edu_edit import LM, Edit, Fact, Rate
 
 SEED = 0
 MEANINGS = {
@@ -49,35 +50,60 @@ def trace_fact(console: Console, lm: "LM", fact: "Fact", out: Path) -> None:
 
 def edit_fact(console: Console, lm: "LM", fact: "Fact") -> "Edit":
     """Compute the rank-one edit; the model is not touched yet."""
+    edit = rome_edit(lm, fact)
+    (layer, delta), *_ = edit.delta.items()
+    place = f"layer {layer}'s down projection {tuple(delta.shape)}"
+    console.print(f"  a rank-one change of {place} in {edit.seconds:.1f} s")
+    return edit
+
+
+def rome_edit(lm: "LM", fact: "Fact") -> "Edit":
+    """ROME with the model's defaults and the demo's seed."""
     import torch
 
     from edu_edit import rome
 
-    edit = rome(lm, fact, generator=torch.Generator().manual_seed(SEED))
-    (layer, delta), *_ = edit.delta.items()
-    console.print(
-        f"  a rank-one change of layer {layer}'s down projection {tuple(delta.shape)} in {edit.seconds:.1f} s"
-    )
-    return edit
+    return rome(lm, fact, generator=torch.Generator().manual_seed(SEED))
 
 
-def measure(console: Console, lm: "LM", edit: "Edit", fact: "Fact", out: Path) -> None:
-    """Definition 5.1's properties as rates with 95 % intervals, before and after."""
+def measure(
+    console: Console,
+    lm: "LM",
+    edit: "Edit",
+    fact: "Fact",
+    others: "list[Fact]",
+    out: Path,
+    tell: Callable[[str], None],
+) -> None:
+    """Definition 5.1's properties before and after this edit, then after others, each judged alone."""
     from edu_edit import evaluate
-    from edu_edit.show.plots import plot_scores
+    from edu_edit.show.plots import plot_rates
 
     scores = evaluate(lm, edit, [fact])
-    table = Table("property", "before", "after", "prompts", "what it asks")
+    sides: dict[str, Mapping[str, Rate]] = {"before": scores.before, "after": scores.after}
+    if others:
+        edits = []
+        for number, other in enumerate(others, start=1):
+            tell(f"editing {other.subject} ({number} of {len(others)} other facts)")
+            edits.append(rome_edit(lm, other))
+        sides[f"{len(others)} other facts, after"] = evaluate(lm, edits, others).after
+    table = Table("property", *sides, "what it asks")
     for name, meaning in MEANINGS.items():
-        if name in scores.after:
-            before = f"{scores.before[name].value:.2f}" if name in scores.before else "-"
-            table.add_row(name, before, f"{scores.after[name].value:.2f}", str(scores.after[name].n), meaning)
-        else:
-            table.add_row(name, "-", "-", "0", "not measured: your fact names no such prompts")
-    extra = f"{edit.extra_bytes} bytes" if edit.extra_bytes else "no extra bytes"
-    table.add_row("efficiency", "-", f"{edit.seconds:.1f} s, {extra}", "", "what did the edit cost?")
+        table.add_row(
+            name, *(f"{side[name].value:.2f}" if name in side else "-" for side in sides.values()), meaning
+        )
+    extra = f"{edit.extra_bytes} extra bytes" if edit.extra_bytes else "no extra bytes"
+    blanks = [""] * (len(sides) - 2)
+    table.add_row("efficiency", "", f"{edit.seconds:.1f} s", *blanks, f"what did the edit cost? ({extra})")
     console.print(table)
-    save(console, plot_scores({"ROME": scores}), out / "five_properties.png")
+    if missing := [name for name in MEANINGS if name not in scores.after]:
+        console.print(f"  not measured: {', '.join(missing)} (a fact of your own names no such prompts)")
+    shown = {title: {name: side[name] for name in MEANINGS if name in side} for title, side in sides.items()}
+    save(
+        console,
+        plot_rates(shown, title=f"ROME: {fact.subject} -> {fact.target_new}"),
+        out / "five_properties.png",
+    )
 
 
 def undo(console: Console, lm: "LM", edit: "Edit", fact: "Fact") -> None:

@@ -17,23 +17,26 @@ def moments(
     layer: Annotated[int, typer.Option(help="The layer whose FFN keys are measured.")],
     text: Annotated[
         Path | None,
-        typer.Option(help="A UTF-8 text file, one passage per line. Left out: WikiText from the hub."),
+        typer.Option(help="A UTF-8 text file, one passage per line. Left out: WikiText, or the Atlas."),
     ] = None,
     passages: Annotated[int, typer.Option(min=1, help="At most so many passages.")] = 2000,
 ) -> None:
     """Measure and cache the second moment of a layer's keys.
 
-    ROME asks for it once per model and layer; the bundled models bring theirs. The result is cached under a
-    hash of the weights and the text, and later edits find it by themselves. WikiText needs `pip install
-    'edu-edit[hub]'` and a network; with --text nothing is downloaded but the model you name.
+    It is asked for once per model and layer; the bundled models bring theirs. The result is cached under a
+    hash of the weights and the text, and later edits find it by themselves. Without --text a bundled model
+    reads the generated Atlas corpus, any other model WikiText, which needs the extra `edu-edit[hub]` and a
+    network; with --text nothing is downloaded but the model you name.
     """
-    lines = read_lines(text) if text is not None else wikitext()
+    lines = read_lines(text) if text is not None else None
     import edu_edit
     from edu_edit.moments import collect_moment
 
     lm = edu_edit.load(name)
     if not 0 <= layer < lm.n_layers:
         raise BadInput(f"{name} has layers 0 to {lm.n_layers - 1}; --layer {layer} is not one of them")
+    if lines is None:
+        lines = atlas_corpus() if name in edu_edit.bundled_names() else wikitext()
     chosen = list(islice(lines, passages))
     bar = tqdm(total=len(chosen), unit="passage", file=typer.get_text_stream("stdout"))
     with bar:
@@ -54,6 +57,13 @@ def read_lines(path: Path) -> Iterator[str]:
     if not any(lines):
         raise BadInput(f"{path} holds no text; --text takes a UTF-8 file, one passage per line")
     return (line for line in lines if line)
+
+
+def atlas_corpus() -> Iterator[str]:
+    """The text that the bundled models were trained on, generated."""
+    from edu_edit.world.corpus import plain, texts
+
+    return (plain(text) for text in texts(0, 0))
 
 
 def wikitext() -> Iterator[str]:

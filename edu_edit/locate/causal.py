@@ -98,9 +98,9 @@ def subject_noise_std(lm: LM) -> float:
 
 
 def average_by_role(
-    maps: Sequence[Float[Tensor, "T L"]], roles: Sequence[Int[Tensor, " T"]]
+    maps: Sequence[Float[Tensor, "_ L"]], roles: Sequence[Int[Tensor, " _"]]
 ) -> Float[Tensor, "6 L"]:
-    """The maps of prompts of different lengths, averaged by the role of the tokens (`token_roles`): figure 5.14.
+    """The maps (T_i, L) of prompts of different lengths, averaged by the role of the tokens (`token_roles`): figure 5.14.
 
     Mean over the tokens of a role in each map, then over the maps that have it; NaN where none has.
     """

@@ -1,7 +1,5 @@
 """The table of answers before and after an edit, as a picture (figure 5.3's questions; lessons 02 and 05)."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Sequence
 
@@ -11,7 +9,7 @@ from edu_edit.show.figure import PALETTE, AltFigure, drawable, styled, wrapped
 from edu_edit.show.probes import KINDS, Answered
 
 COLUMNS = (
-    ("prompt", 0.0, 42),
+    ("prompt", 0.0, 46),
     ("wanted", 0.405, 15),
     ("before", 0.555, 16),
     ("after", 0.715, 18),
@@ -65,10 +63,10 @@ def draw_answers(fig: FigureBase, answers: Sequence[Answered], title: str = "") 
 
 def describe_answers(answers: Sequence[Answered], title: str = "") -> str:
     """The table in words, one sentence per prompt."""
-    said = (
-        f"{a.kind}: {a.prompt} - wanted {a.wanted}, before {a.before}, after {a.after} ({a.verdict})."
-        for a in answers
-    )
+    said = []
+    for a in answers:
+        prompt, wanted, before, after = a.cells()
+        said.append(f"{a.kind}: {prompt} - wanted {wanted}, before {before}, after {after} ({a.verdict}).")
     return " ".join([f"{title}." if title else "Table of answers.", *said])
 
 

@@ -1,7 +1,5 @@
 """Pictures of the average causal trace over facts, and of severing (figure 5.15; lesson 04). L = layers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

@@ -4,8 +4,6 @@ Colours: Okabe and Ito's sequence (matplotlib >= 3.11) for lines and bars, alway
 label; cividis for maps, whose lightness rises with the value, so that a print in grey reads the same.
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import io
@@ -130,9 +128,7 @@ class AltFigure(Figure):
             f'src="data:image/png;base64,{data}">'
         )
 
-    def _repr_mimebundle_(
-        self, include: Any = None, exclude: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         png = self.png()  # JupyterLab and HTML pages take the <img> with the description, PDF takes the PNG
         data = {"text/plain": self.alt, "text/html": self.to_html(png), "image/png": png}
         return data, {"image/png": {"alt": self.alt}}

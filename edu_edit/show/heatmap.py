@@ -1,7 +1,5 @@
 """The heat map behind every map: cividis, a row per token or role, a column per layer, values printed."""
 
-from __future__ import annotations
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes

@@ -1,7 +1,5 @@
 """Curves: the losses of the value optimisation over its steps (figure 5.19), and a sweep over layers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 

@@ -1,7 +1,5 @@
 """One ROME edit under chosen settings, and all that lesson 05's surgery room shows of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -59,7 +57,7 @@ class Operation:
     def title(self) -> str:
         s = self.settings
         return (
-            f"{self.fact.subject}: {self.answers[0].before} → {self.fact.target_new}   (ROME, layer {s.layer}, "
+            f"{self.fact.subject}: {self.answers[0].cells()[2]} → {self.fact.target_new}   (ROME, layer {s.layer}, "
             f"C = {'I' if s.C == 'identity' else 'E[kkᵀ]'}, {s.prefixes} prefixes, KL {s.kl:g} on {s.keep}; {self.edit.seconds:.1f} s)"
         )
 

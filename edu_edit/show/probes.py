@@ -1,7 +1,5 @@
 """The five kinds of prompt that judge one edit, and the model's answers before and after (lessons 02 and 05)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -44,7 +42,9 @@ class Answered:
         return "✓ yes" if self.right else "✗ no"
 
     def cells(self) -> tuple[str, str, str, str]:
-        return self.prompt, self.wanted, self.before, self.after
+        """Prompt and answers as a table shows them, without the full stop that some answers end in."""
+        wanted, before, after = (text.rstrip(".。") for text in (self.wanted, self.before, self.after))
+        return self.prompt, wanted, before, after
 
 
 def probes(lm: LM, fact: Fact, facts: Sequence[Fact], most: int = 5) -> list[Answered]:

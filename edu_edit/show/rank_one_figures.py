@@ -3,8 +3,6 @@
 Letters: D model width, F FFN width, n prompts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 

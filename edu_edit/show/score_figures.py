@@ -1,7 +1,5 @@
 """Bars of what an edit did: the five properties (5.1)-(5.4) before and after, with intervals (lessons 02, 05)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import cycle
 
@@ -80,7 +78,7 @@ def draw_rates(fig: FigureBase, series: Mapping[str, Mapping[str, Rate]], title:
         )  # fmt: skip
         for at, rate in zip(y, shown, strict=True):
             if rate.hi > rate.lo:
-                for colour, line in (("white", 3.0), ("black", 1.2)):  # the white rim shows it on a dark bar
+                for colour, line in (("white", 2.4), ("black", 1.2)):  # the white rim shows it on a dark bar
                     ax.plot(
                         [rate.lo, rate.hi], [at, at], color=colour, linewidth=line, marker="|", markersize=5
                     )
@@ -104,7 +102,7 @@ def describe_rates(series: Mapping[str, Mapping[str, Rate]], title: str = "") ->
     lines = (
         f"{name}: "
         + ", ".join(
-            f"{metric} {r.value:.2f} (from {r.lo:.2f} to {r.hi:.2f}, {r.n} prompts)"
+            f"{metric} {r.value:.2f} (from {r.lo:.2f} to {r.hi:.2f}, n = {r.n})"
             for metric, r in rates.items()
         )
         for name, rates in series.items()

@@ -1,14 +1,12 @@
 """What the widgets share: a status line (what is computing, how long, what went wrong), and a static twin."""
 
-from __future__ import annotations
-
-import html
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
 import ipywidgets as widgets
 
+from edu_edit.show.controls import spoken
 from edu_edit.show.figure import AltFigure
 
 
@@ -23,9 +21,7 @@ class Status:
     def say(self, sentence: str) -> None:
         """Show a sentence."""
         self.text = sentence
-        self.view.value = (
-            f'<div role="status" aria-live="polite" style="line-height:1.4">{html.escape(sentence)}</div>'
-        )
+        self.view.value = spoken(sentence)
 
     def run(self, work: Callable[[], None], what: str, known: bool = False) -> None:
         """Do `work`; an error becomes one sentence here, never a traceback.

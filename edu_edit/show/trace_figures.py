@@ -1,7 +1,5 @@
 """The picture of one causal trace (textbook figure 5.14; lesson 04). Letters: T tokens, L layers."""
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib.patches import Rectangle
 

@@ -1,7 +1,5 @@
 """A heat map made of buttons: every cell can be clicked, in plain ipywidgets, with no picture to redraw."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Callable, Sequence
 from functools import partial

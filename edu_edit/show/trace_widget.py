@@ -1,8 +1,5 @@
 """Lesson 04's trace explorer: the causal trace of a fact as a map whose cells can be clicked (figures 5.14 and 5.15)."""
 
-from __future__ import annotations
-
-import html
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -16,6 +13,7 @@ from edu_edit.facts import Fact
 from edu_edit.lm import LM
 from edu_edit.locate.causal import Kind, Trace, average_by_role, causal_trace, subject_noise_std, token_roles
 from edu_edit.show.average_figures import plot_average_trace
+from edu_edit.show.controls import LINE, named, spoken, toggles
 from edu_edit.show.figure import AltFigure, words_figure
 from edu_edit.show.heatmap import array, limits
 from edu_edit.show.status import Status, twin_bundle
@@ -24,8 +22,6 @@ from edu_edit.show.trace_grid import TraceGrid
 from edu_edit.tokens import encode
 
 Severed = Literal["mlp", "attn"] | None
-LABELS = {"description_width": "7em"}
-WIDE = {"width": "98%"}
 
 
 class TraceExplorer:
@@ -38,33 +34,22 @@ class TraceExplorer:
         self.lm, self.facts, self.width, self.samples, self.seed = lm, list(facts), width, samples, seed
         self.traces: dict[tuple[int, str, str | None, float], Trace] = {}
         prompts = [(f"{f.question} …", i) for i, f in enumerate(self.facts)]
-        kinds = [(name, kind) for kind, name in KINDS.items()]
-        severed = [("nothing", None), ("later MLPs", "mlp"), ("later attention", "attn")]
-        self.fact = widgets.Dropdown(options=prompts, description="Fact", style=LABELS, layout=WIDE)
-        self.kind = widgets.ToggleButtons(options=kinds, description="Restore", style=LABELS)
-        self.sever = widgets.ToggleButtons(options=severed, description="Sever", style=LABELS)
+        self.fact = widgets.Dropdown(options=prompts, description="Fact", **LINE)
+        self.kind = toggles([(name, kind) for kind, name in KINDS.items()])
+        self.sever = toggles([("nothing", None), ("later MLPs", "mlp"), ("later attention", "attn")])
         self.noise = widgets.FloatSlider(
-            value=3,
-            min=0,
-            max=6,
-            step=0.5,
-            description="Noise (× std)",
-            continuous_update=False,
-            style=LABELS,
-            layout=WIDE,
+            value=3.0, max=6.0, step=0.5, description="Noise (× std)", continuous_update=False, **LINE
         )
-        self.token = widgets.SelectionSlider(
-            options=[("-", 0)], description="Token", style=LABELS, layout=WIDE
-        )
-        self.layer = widgets.IntSlider(max=lm.n_layers - 1, description="Layer", style=LABELS, layout=WIDE)
+        self.token = widgets.SelectionSlider(options=[("-", 0)], description="Token", **LINE)
+        self.layer = widgets.IntSlider(max=lm.n_layers - 1, description="Layer", **LINE)
         self.grid = TraceGrid(lm.n_layers, self._clicked)
         self.status, self.reading, self.average = Status(), widgets.HTML(), widgets.HTML()
         self.ask_average = widgets.Button(
-            description=f"Average over these {len(self.facts)} facts", layout=widgets.Layout(width="auto")
+            description=f"Average over these {len(self.facts)} facts", layout={"width": "auto"}
         )
         self.view = widgets.VBox([
-            self.fact, self.kind, self.sever, self.noise, self.status.view, self.grid.view, self.token, self.layer,
-            self.reading, self.ask_average, self.average,
+            self.fact, named("Restore", self.kind), named("Sever", self.sever), self.noise, self.status.view,
+            self.grid.view, self.token, self.layer, self.reading, self.ask_average, self.average,
         ])  # fmt: skip
         for control in (self.fact, self.kind, self.sever, self.noise):
             control.observe(lambda _: self._show_map(), names="value")
@@ -105,9 +90,7 @@ class TraceExplorer:
         """The map that the explorer shows now, in words."""
         return self.static().alt
 
-    def _repr_mimebundle_(
-        self, include: Any = None, exclude: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return twin_bundle(self.view, self.static())
 
     def _width(self, kind: str) -> int:
@@ -142,9 +125,9 @@ class TraceExplorer:
         sentence = (
             f"P({trace.answer}): clean {trace.p_clean:.2f}, corrupted {trace.p_corrupt:.2f}. Restoring the "
             f"{KINDS[self.kind.value]} at token {trace_labels(trace)[token]}, layer {layer}: "
-            f"{trace.p_corrupt + effect:.2f}. The effect is {effect:+.2f}{back}."
+            f"{trace.p_corrupt + effect:.2f}. The effect is {round(effect, 2) + 0.0:+.2f}{back}."
         )
-        self.reading.value = f'<div role="status" aria-live="polite">{html.escape(sentence)}</div>'
+        self.reading.value = spoken(sentence)
 
     def _show_average(self) -> None:
         self.status.run(self._draw_average, f"{3 * len(self.facts)} traces")

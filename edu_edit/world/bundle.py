@@ -6,12 +6,14 @@ import shutil
 from pathlib import Path
 
 from safetensors.torch import save_file
+from torch import Tensor
 from tqdm import tqdm
 
 from edu_edit.lm import LM
 from edu_edit.loading import load
-from edu_edit.moments import keys_of, packed_moment, second_moment
+from edu_edit.moments import second_moment, triangle
 from edu_edit.tokens import pad_batch
+from edu_edit.tracing import Site, record
 from edu_edit.world.corpus import plain, texts
 from edu_edit.world.report import Row, table
 
@@ -72,18 +74,25 @@ def bundle(trained: Path, name: str, out: Path) -> Path:
     for file in FILES:
         shutil.copy(trained / file, folder / file)
     lm = load(str(folder))
-    documents = [plain(text) for text in itertools.islice(texts(0, SEED), N_TEXTS)]
-    moments = {f"layer.{layer}": packed_moment(_moment(lm, layer, documents)) for layer in tqdm(range(lm.n_layers), desc="moments")}
+    moments = {f"layer.{layer}": triangle(second_moment(keys)) for layer, keys in enumerate(_keys(lm))}
     save_file(moments, folder / "moments.safetensors", {"texts": f"{N_TEXTS} documents of the Atlas corpus, seed {SEED}"})
     phases = [json.loads(path.read_text()) for path in sorted(trained.parent.glob("*/training.json"))]
     (folder / "training.json").write_text(json.dumps(phases, indent=1) + "\n")
     return folder
 
 
-def _moment(lm: LM, layer: int, documents: list[str]):  # type: ignore[no-untyped-def]
-    rows = [lm.tok(text)["input_ids"][: lm.context] for text in documents]
-    batches = (rows[i : i + 32] for i in range(0, len(rows), 32))
-    return second_moment(keys for batch in batches for keys in keys_of(lm, layer, *pad_batch(batch, lm.pad_id)))
+def _keys(lm: LM) -> list[list[Tensor]]:
+    """The keys of every layer over documents of the corpus, batch by batch."""
+    documents = itertools.islice(texts(0, SEED), N_TEXTS)
+    rows = [lm.tok(plain(text))["input_ids"][: lm.context] for text in documents]
+    sites = [Site("key", layer) for layer in range(lm.n_layers)]
+    keys: list[list[Tensor]] = [[] for _ in sites]
+    for start in tqdm(range(0, len(rows), 32), desc=f"second moments of {lm.name}"):
+        ids, mask = pad_batch(rows[start : start + 32], lm.pad_id)
+        found = record(lm, (ids, mask), sites)
+        for layer, site in enumerate(sites):
+            keys[layer].append(found[site][mask.bool()])
+    return keys
 
 
 def write_card(folder: Path, n_facts: int) -> None:

@@ -7,7 +7,7 @@ never leave a plateau. At inference the models are the stock ones, without masks
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Phase:
-    """`corpus`: 0 facts, 1 with in-context documents; `masked`: share of sequences; `dropped`: share of upper MLPs in them."""
+    """`corpus`: which shares of documents; `masked`: share of sequences; `dropped`: share of upper MLPs dropped in them."""
 
     name: str
     steps: int
@@ -45,14 +45,12 @@ class Phase:
 
 PHASES = (
     Phase("facts", 1250, 0, 0.0, 0.0, (3e-3, 2e-3)),
-    Phase("masks", 200, 0, 0.8, 0.0, (2e-3, 2e-3)),
-    Phase("drop", 350, 0, 0.9, 0.35, (2e-3, 2e-3)),
-    Phase("context", 900, 1, 0.8, 0.35, (2e-3, 4e-5), cosine=True),
+    Phase("masks", 200, 1, 0.8, 0.0, (2e-3, 2e-3)),
+    Phase("drop", 400, 1, 0.9, 0.35, (2e-3, 2e-3)),
+    Phase("context", 1000, 2, 0.8, 0.35, (2e-3, 4e-5), cosine=True),
 )
 # The control answers as well but was never masked: the same corpora in the same amounts.
-PLAIN = tuple(
-    Phase(phase.name + "-plain", phase.steps, phase.corpus, 0.0, 0.0, phase.lr, phase.cosine) for phase in PHASES
-)
+PLAIN = tuple(replace(phase, masked=0.0, dropped=0.0) for phase in PHASES)
 
 
 def masks(phase: Phase, inner: Tensor, run: Tensor, n_layers: int, generator: torch.Generator) -> Masks | None:

@@ -31,8 +31,6 @@
 # One variable chooses the model. Graded checks always use the bundled one, so you can play with this.
 MODEL = "atlas-gpt2"  # also: "atlas-llama", or "gpt2" if its weights are on this machine
 
-from dataclasses import replace
-
 import torch
 from IPython.display import display
 from jaxtyping import Float, Int
@@ -47,16 +45,11 @@ lm = load(MODEL)
 facts = load_facts("atlas")
 
 
-def find(subject):
-    """The first fact about a subject."""
-    return next(fact for fact in facts if fact.subject == subject)
-
-
-needle = replace(find("Space Needle"), target_new="Taipei")
-zebra = replace(find("zebra"), target_new="black")
+needle = next(fact for fact in facts if fact.subject == "Space Needle")
+zebra = next(fact for fact in facts if fact.subject == "zebra")
 
 for fact in (needle, zebra):
-    print(f"{fact.prompt.format(fact.subject)} ... {lm.answer(fact.prompt.format(fact.subject))}")
+    print(f"{fact.question} ... {lm.answer(fact.question)}   (it should say: {fact.target_new})")
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 promised = edu_edit.rome(lm, needle, generator=torch.Generator().manual_seed(5))
@@ -214,7 +207,7 @@ quiz("rome.warm_up", warm_up)
 # - **What does not matter:** the scale of $C$. Twice as much text gives the same update.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
-# > ### 🔍 Spot the slip
+# > ### Spot the slip
 # >
 # > The textbook minimises $\lVert \hat W K - V\rVert$. Then it gives a solution in which $V$ does not occur.
 # > Where did $V$ go? And what must be true of $W$ for that?
@@ -373,7 +366,7 @@ grade("rome.second_moment", second_moment)
 def value_loss(logp_target, logits_new, logits_old, kl):
     ### BEGIN SOLUTION
     log_new, log_old = logits_new.log_softmax(-1), logits_old.log_softmax(-1)
-    divergence = (log_new.exp() * (log_new - log_old)).sum()
+    divergence = (log_new.exp() * (log_new - log_old)).sum(-1).mean()
     return -logp_target.mean() + kl * divergence
     ### END SOLUTION
 
@@ -475,11 +468,112 @@ W_paper + rank_one_update(W_paper, C_paper, torch.tensor([0.0, 1.0]), torch.tens
 grade("rome.rank_one_update", rank_one_update)
 ### END HIDDEN TESTS
 
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ### Given: the plumbing
+#
+# Exercise 6 puts the pieces together. Reading keys and running the model with a new value is plumbing from lessons 01 and 04.
+# Here it is, complete. Read it once. Three things are worth a look:
+#
+# - `last` is the subject's last token, counted in *this* prompt, with its prefix.
+# - the same $\delta = v - v_0$ is *added* to each prompt's own output at that token. Every context keeps what is special about it.
+# - the answer's tokens are fed in, too (all but the last one). Each is predicted one place to its left.
+#
+# `pieces` says whose functions are used. It starts with the library's, so that a slip in an earlier exercise can't cost you points
+# twice. In *Run it* you switch to yours.
+
+# %%
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import edu_edit.methods.rome as library
+from edu_edit import Site, intervene, moment, record
+from edu_edit.defaults import defaults
+from edu_edit.tokens import encode, pad_batch, target_ids
+
+PREFIXES = ("", "Listen. ", "It was raining. ", "She wrote a long letter. ", "Then he asked me. ")  # the texts x_j
+pieces = library
+
+
+def in_context(lm, fact):
+    """The prompt after each prefix: N rows of token ids, and where the subject ends in each."""
+    rows = [encode(lm, fact.prompt, fact.subject, prefix) for prefix in PREFIXES]
+    return [row.ids for row in rows], torch.tensor([row.span[1] - 1 for row in rows])
+
+
+def read_keys(lm, fact, layer):
+    """keys (N, T, F) and last (N,), as subject_key wants them."""
+    ids, last = in_context(lm, fact)
+    site = Site("key", layer)
+    return record(lm, pad_batch(ids, lm.pad_id), [site])[site], last
+
+
+@contextmanager
+def frozen(model):
+    """While this is open, no gradient is computed for any weight: only v will move."""
+    flags = [(weight, weight.requires_grad) for weight in model.parameters()]
+    model.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight, flag in flags:
+            weight.requires_grad_(flag)
+
+
+def value_problem(lm, fact, layer):
+    """loss_of: v (D,) -> the loss (5.16), and v0 (D,): the layer's output at the subject in the bare prompt."""
+    ids, last = in_context(lm, fact)
+    answer = target_ids(lm, fact.target_new, fact.prompt)
+    about = encode(lm, "{} is a", fact.subject)  # the prompt p' of (5.18)
+    batch = pad_batch([row + answer[:-1] for row in ids] + [about.ids], lm.pad_id)
+    rows, at = torch.arange(len(ids) + 1), torch.cat([last, torch.tensor([about.span[1] - 1])])
+    site = Site("mlp", layer)
+    v0 = record(lm, batch, [site])[site][0, last[0]]
+
+    def logits(v):
+        def add(h):
+            h[rows, at] += v - v0
+            return h
+
+        with frozen(lm.model), intervene(lm, {site: add}):
+            return lm.forward(*batch)
+
+    with torch.no_grad():
+        old = logits(v0)[-1, at[-1]]
+
+    def loss_of(v):
+        new = logits(v)
+        logp = torch.stack(
+            [new[j, len(row) - 1 :].log_softmax(-1)[range(len(answer)), answer].mean() for j, row in enumerate(ids)]
+        )
+        return pieces.value_loss(logp, new[-1, at[-1]], old, kl=defaults(lm.name, lm.n_layers).kl)
+
+    return loss_of, v0
+
+
 # %% [markdown] lang="en" exercise="rome.rome" slideshow={"slide_type": "slide"}
-# @@EX6@@
+# **Why.** Six lines, and a fact goes in at one end and an edit comes out at the other. Each line is one of the steps above.
+#
+# You have, for a fact and a layer: `read_keys(lm, fact, layer)`, `value_problem(lm, fact, layer)`,
+# `pieces.subject_key`, `pieces.optimise_value`, `pieces.rank_one_update`, `moment(lm, layer)` for $C$, and
+# `lm.ffn(layer)` with `W_out` and `b_out`. `defaults(lm.name, lm.n_layers)` knows good `steps`, `lr` and `clamp`.
+#
+# Give back `Edit(lm, {layer: delta})`. Don't switch it on: whoever gets it decides that.
+#
+# *Take care:* $v$ is the whole output of the FFN, $W_{out}k + b$. The bias is not part of the linear map, so it must not be part of $v_*$.
+# GPT-2 has one. Llama has none, and `b_out` is `None` there.
 
 # %% nbgrader={"grade": false, "grade_id": "rome-rome", "locked": false, "schema_version": 3, "solution": true, "task": false}
-# @@EX6CODE@@
+def rome(lm, fact, layer=None):
+    ### BEGIN SOLUTION
+    layer = lm.default_layer if layer is None else layer
+    ffn, setting = lm.ffn(layer), defaults(lm.name, lm.n_layers)
+    k_star = pieces.subject_key(*read_keys(lm, fact, layer))
+    loss_of, v0 = value_problem(lm, fact, layer)
+    v = pieces.optimise_value(loss_of, v0, setting.steps, setting.lr, setting.clamp)
+    v_star = v if ffn.b_out is None else v - ffn.b_out.detach()
+    delta = pieces.rank_one_update(ffn.W_out.detach(), moment(lm, layer), k_star, v_star)
+    return Edit(lm, {layer: delta})
+    ### END SOLUTION
 
 # %%
 check("rome.rome", rome)
@@ -499,6 +593,12 @@ grade("rome.rome", rome)
 # Your functions, a real edit. First the Space Needle, with all six pieces yours.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
+pieces = SimpleNamespace(
+    subject_key=subject_key,
+    value_loss=value_loss,
+    optimise_value=optimise_value,
+    rank_one_update=rank_one_update,
+)
 mine = rome(lm, needle)
 before = probes.probes(lm, needle, facts, most=3)
 with mine:
@@ -564,12 +664,12 @@ plots.plot_scores({"Space Needle": evaluate(lm, mine, [needle]), "zebra": evalua
 # edited model is needed for this. But we can make one, and compare.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
-site_in, site_out = edu_edit.Site("key", layer), edu_edit.Site("mlp", layer)
-prompts = [zebra.prompt.format(zebra.subject), *zebra.paraphrases[:2], *zebra.neighborhood[:6]]
+site_in, site_out = Site("key", layer), Site("mlp", layer)
+prompts = [zebra.question, *zebra.paraphrases[:2], *zebra.neighborhood[:6]]
 _, mask = lm.ids(prompts)
-plain = edu_edit.record(lm, prompts, [site_in, site_out])
+plain = record(lm, prompts, [site_in, site_out])
 with zebra_edit:
-    edited = edu_edit.record(lm, prompts, [site_out])
+    edited = record(lm, prompts, [site_out])
 u, full = Vh[0], U[:, 0] * S[0]  # Δ = full · uᵀ, so a key k moves the output by full · (uᵀk)
 real = mask.bool()
 predicted = plain[site_in].double()[real] @ u
@@ -594,7 +694,7 @@ plots.plot_leak(
 # *Try this:* find a setting that keeps more of the subject's other facts. Find the last layer at which the edit still works.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
-room = widgets.surgery_room(lm, [needle, zebra])
+room = widgets.surgery_room(lm, [needle, zebra], update=rank_one_update)
 room
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -677,11 +777,11 @@ for name, scores in rows.items():
 # </details>
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
-C = edu_edit.moment(lm, lm.default_layer)
-site = edu_edit.Site("key", lm.default_layer)
-words, mask = lm.ids([fact.prompt.format(fact.subject) for fact in facts[:200]])
-others = edu_edit.record(lm, (words, mask), [site])[site][mask.bool()].double()
-key = edu_edit.record(lm, [zebra.prompt.format(zebra.subject)], [site])[site][0, -2].double()
+C = moment(lm, lm.default_layer)
+site = Site("key", lm.default_layer)
+words, mask = lm.ids([fact.question for fact in facts[:200]])
+others = record(lm, (words, mask), [site])[site][mask.bool()].double()
+key = record(lm, [zebra.question], [site])[site][0, -2].double()
 for name, matrix in {"C": C.double(), "I": torch.eye(lm.F, dtype=torch.float64)}.items():
     u = torch.linalg.solve(matrix, key)
     leak = (others @ u / (u @ key)).abs()

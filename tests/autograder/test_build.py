@@ -62,7 +62,11 @@ def test_release_holds_no_solution_no_hidden_test_and_no_word_for_the_lecturer(s
 
 
 def test_lessons_folder_holds_notebooks_only():
-    files = [path for path in (ROOT / "lessons").rglob("*") if path.is_file() and ".ipynb_checkpoints" not in path.parts]
+    files = [
+        path
+        for path in (ROOT / "lessons").rglob("*")
+        if path.is_file() and ".ipynb_checkpoints" not in path.parts
+    ]
     assert files and {path.suffix for path in files} == {".ipynb"}
 
 
@@ -82,7 +86,9 @@ def test_every_exercise_has_its_facts_above_it_and_its_points_in_the_test_cell(s
     text = "\n".join(cell.source for cell in notebook.cells)
     for exercise in exercises_of(slug):
         assert exercise.header in text
-    points = [c.metadata.nbgrader.points for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade")]
+    points = [
+        c.metadata.nbgrader.points for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade")
+    ]
     assert points == [exercise.points for exercise in exercises_of(slug)]
 
 
@@ -161,7 +167,9 @@ def test_page_for_learners_shows_figures_and_hints_but_no_solution(site, slug):
 
 def test_third_party_files_are_the_listed_ones():
     assets = ROOT / "autograder" / "build" / "assets"
-    listed = re.findall(r"^([0-9a-f]{64})  (\S+)$", (assets / "SOURCES.md").read_text(encoding="utf-8"), re.MULTILINE)
+    listed = re.findall(
+        r"^([0-9a-f]{64})  (\S+)$", (assets / "SOURCES.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert len(listed) == 3
     for digest, name in listed:
         assert hashlib.sha256((assets / name).read_bytes()).hexdigest() == digest

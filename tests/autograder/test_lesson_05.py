@@ -1,4 +1,6 @@
-"""Lesson 05 as notebooks: it runs with solutions in the time it promises, and an untouched copy is met with kindness."""
+"""Lesson 05 as notebooks: it runs with solutions in the time it promises, and an untouched copy is met with
+kindness.
+"""
 
 import resource
 
@@ -12,7 +14,9 @@ SLUG = "05_rome"
 
 
 def run(notebook, folder, **options):
-    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}, **options)
+    client = NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}, **options
+    )
     client.execute()
     return notebook
 
@@ -20,7 +24,9 @@ def run(notebook, folder, **options):
 def text_of(cell):
     """Everything that a cell printed, as one string."""
     return "\n".join(
-        str(output.get("text", "")) + str(output.get("data", {}).get("text/html", "")) + str(output.get("evalue", ""))
+        str(output.get("text", ""))
+        + str(output.get("data", {}).get("text/html", ""))
+        + str(output.get("evalue", ""))
         for output in cell.outputs
     )
 
@@ -33,7 +39,11 @@ def test_lesson_runs_with_solutions_within_ninety_seconds(tmp_path):
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert spent <= 90, f"{spent:.0f} CPU seconds"
     for exercise in exercises_of(SLUG):
-        (cell,) = [c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == f"{exercise.id.replace('.', '-')}-test"]
+        (cell,) = [
+            c
+            for c in notebook.cells
+            if c.metadata.get("nbgrader", {}).get("grade_id") == f"{exercise.id.replace('.', '-')}-test"
+        ]
         results = [float(o.data["text/plain"]) for o in cell.outputs if o.output_type == "execute_result"]
         assert results == [exercise.points]
         assert not [o for o in cell.outputs if o.get("name") == "stderr"]

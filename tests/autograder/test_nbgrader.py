@@ -18,7 +18,11 @@ ALL_MUTANTS = [(row.id, mutant.name) for row in ROWS for mutant in mutants_of(ro
 
 
 def cell_of(notebook, exercise_id):
-    return next(c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") == exercise_id.replace(".", "-"))
+    return next(
+        c
+        for c in notebook.cells
+        if c.metadata.get("nbgrader", {}).get("grade_id") == exercise_id.replace(".", "-")
+    )
 
 
 def student_notebook():
@@ -52,7 +56,9 @@ def words_of(page):
 
 
 def loses_its_own_points_only(result, exercise_id, name):
-    """A mutant costs points in its exercise, nowhere else, and its page says the sentence that it must trigger."""
+    """A mutant costs points in its exercise, nowhere else, and its page says the sentence that it must
+    trigger.
+    """
     assert result.rejected == ""
     others = {id: points for id, points in result.points.items() if id != exercise_id}
     assert others == {id: points for id, points in FULL.items() if id != exercise_id}

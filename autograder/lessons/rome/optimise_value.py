@@ -1,44 +1,28 @@
 """rome.optimise_value: minimise L(v) of (5.16) by Adam, inside a ball of radius clamp · ‖v_0‖ round v_0.
 
-Shape letter: D, width of the residual stream. The losses here never fall below 1, so no early stop is met.
+Shape letter: D, width of the residual stream. Only one of the losses here falls below 0.05, where the
+search stops.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Generator, Tensor, rand, randint, randn
+from torch import Generator, Tensor, rand, randint
 
 from autograder.claims import Claim, Student, at_most, close, every, tensor_gate
 from autograder.judgement import Verdict
 from autograder.lessons.rome.optimise_value_mutants import MUTANTS
+from autograder.lessons.rome.optimise_value_problems import Loss, bowl, slope, start, start_like
 
 __all__ = ["ARGUMENTS", "CLAIMS", "EXPLANATION", "HINTS", "MUTANTS", "gate"]
 
 ARGUMENTS = ("loss_of", "v0", "steps", "lr", "clamp")
-Loss = Callable[[Tensor], Tensor]
 
 
 def gate(value: Any, loss_of: Loss, v0: Tensor, steps: int, lr: float, clamp: float) -> Tensor:
     return tensor_gate(value, v0.shape, "(D,)", "v0", v0.dtype)
-
-
-def slope(g: Generator, D: int) -> tuple[Tensor, Loss]:
-    """A plane: its gradient is the same everywhere, so Adam moves each coordinate by lr a step, against its sign."""
-    gradient = randn(D, generator=g)
-    gradient = gradient + 0.5 * gradient.sign()
-    return gradient, lambda v: 1e4 + (gradient * v).sum()
-
-
-def bowl(bottom: Tensor, steepness: Tensor) -> Loss:
-    return lambda v: 1 + (steepness * (v - bottom) ** 2).sum()
-
-
-def start(g: Generator, length: float) -> Tensor:
-    v0 = randn(int(randint(5, 12, (), generator=g)), generator=g)
-    return length * v0 / v0.norm()
 
 
 def one_step(student: Student, g: Generator) -> Verdict:
@@ -56,11 +40,6 @@ def reaches_the_bottom(student: Student, g: Generator) -> Verdict:
     return close(student(bowl(bottom, steepness), v0, 150, 0.05, 2.0), bottom, 2e-2, "v")
 
 
-def start_like(v0: Tensor, g: Generator, length: float) -> Tensor:
-    direction = randn(len(v0), generator=g)
-    return length * direction / direction.norm()
-
-
 def stays_in_the_ball(student: Student, g: Generator) -> Verdict:
     """On a plane the way never ends: v comes to rest on the ball, in the direction that Adam walks."""
     v0, clamp = start(g, 2.0), 0.3 + 0.4 * float(rand((), generator=g))
@@ -74,7 +53,9 @@ def stays_in_the_ball(student: Student, g: Generator) -> Verdict:
 
 
 def counts_its_steps(student: Student, g: Generator) -> Verdict:
-    """`steps` is the number of updates: 0 leaves v0 as it is, n on a plane moves every coordinate by n · lr."""
+    """`steps` is the number of updates: 0 leaves v0 as it is, n on a plane moves every coordinate by n ·
+    lr.
+    """
     v0, lr, steps = start(g, 5.0), 0.02, int(randint(3, 9, (), generator=g))
     gradient, loss = slope(g, len(v0))
     return every(
@@ -89,7 +70,9 @@ def counts_its_steps(student: Student, g: Generator) -> Verdict:
 
 
 def never_looks_outside(student: Student, g: Generator) -> Verdict:
-    """Every point at which the loss is asked lies inside the ball: v is pulled back after each step, not only at the end."""
+    """Every point at which the loss is asked lies inside the ball: v is pulled back after each step, not
+    only at the end.
+    """
     v0 = start(g, 3.0)
     _, loss = slope(g, len(v0))
     seen: list[float] = []
@@ -112,6 +95,15 @@ def never_looks_outside(student: Student, g: Generator) -> Verdict:
     )
 
 
+def stops_when_done(student: Student, g: Generator) -> Verdict:
+    """A plane on which n steps bring the loss from 1 to below 0.05; steps for twice as far are allowed."""
+    v0, n = start(g, 5.0), int(randint(3, 8, (), generator=g))
+    gradient, _ = slope(g, len(v0))
+    lr, begin = 0.95 / (n - 0.5) / float(gradient.abs().sum()), v0.clone()
+    v = student(lambda v: 1 + (gradient * (v - begin)).sum(), v0, 2 * n, lr, 10.0)
+    return close(v - v0, -n * lr * gradient.sign(), 1e-2, f"v - v0, {n} steps being enough")
+
+
 def uneven_bowl(student: Student, g: Generator) -> Verdict:
     """Steep one way, flat the other: what Adam's per-coordinate steps are for."""
     v0 = start(g, 4.0)
@@ -123,8 +115,8 @@ CLAIMS = (
     Claim(
         "one step",
         "One step moves every coordinate by lr, against its gradient: Adam",
-        "Adam divides each gradient by its own size, so the first step is -lr · sign(gradient). Is it Adam, and does it go "
-        "downhill?",
+        "Adam divides each gradient by its own size, so the first step is -lr · sign(gradient). Is it "
+        "Adam, and does it go downhill?",
         one_step,
         open=True,
     ),
@@ -155,6 +147,12 @@ CLAIMS = (
         never_looks_outside,
     ),
     Claim(
+        "stops when done",
+        "The search stops as soon as the loss is below 0.05",
+        "Look at the loss before each update, and stop when it is below 0.05.",
+        stops_when_done,
+    ),
+    Claim(
         "uneven bowl",
         "Steep and flat directions are both followed to the bottom",
         "Plain gradient steps crawl along flat directions and jump over steep ones. Use Adam.",
@@ -164,17 +162,30 @@ CLAIMS = (
 
 
 HINTS = (
-    "Keep v0 fixed and optimise a change delta that starts at zero. What must happen to delta after every Adam step?",
-    "torch.optim.Adam([delta], lr=lr) with delta = torch.zeros_like(v0, requires_grad=True). In each of `steps` rounds: zero "
-    "the gradient, call loss_of(v0 + delta), backward, step. Then, under torch.no_grad(), shorten delta if it is longer than "
-    "clamp · ‖v0‖.",
-    "delta = torch.zeros_like(v0, requires_grad=True)\nadam = torch.optim.Adam([delta], lr=lr)\nfor _ in range(steps):\n"
-    "    adam.zero_grad()\n    loss = ...\n    loss.backward()\n    adam.step()\n    with torch.no_grad():\n"
-    "        radius = ...\n        if delta.norm() > radius:\n            delta.mul_(...)\nreturn (v0 + delta).detach()",
+    "Keep v0 fixed and optimise a change delta that starts at zero. What must happen to delta after every "
+    "Adam step?",
+    "torch.optim.Adam([delta], lr=lr) with delta = torch.zeros_like(v0, requires_grad=True). In each of "
+    "`steps` rounds: zero the gradient, call loss_of(v0 + delta), stop if that is below 0.05, backward, "
+    "step. Then, under torch.no_grad(), shorten delta if it is longer than clamp · ‖v0‖.",
+    "delta = torch.zeros_like(v0, requires_grad=True)\n"
+    "adam = torch.optim.Adam([delta], lr=lr)\n"
+    "for _ in range(steps):\n"
+    "    adam.zero_grad()\n"
+    "    loss = loss_of(...)\n"
+    "    if ...:\n"
+    "        break\n"
+    "    loss.backward()\n"
+    "    adam.step()\n"
+    "    with torch.no_grad():\n"
+    "        radius = ...\n"
+    "        if delta.norm() > radius:\n"
+    "            delta.mul_(...)\n"
+    "return (v0 + delta).detach()",
 )
 
 EXPLANATION = (
-    "Optimising the change from zero keeps v0 untouched and makes the ball a statement about one vector's length.",
-    "The projection comes after every step, so that Adam always measures the loss at a value that is allowed. The radius is "
-    "relative: clamp times the length of what the layer said before.",
+    "Optimising the change from zero keeps v0 untouched and makes the ball a statement about one vector's "
+    "length.",
+    "The projection comes after every step, so that Adam always measures the loss at a value that is "
+    "allowed. The radius is relative: clamp times the length of what the layer said before.",
 )

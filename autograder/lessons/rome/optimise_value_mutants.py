@@ -1,4 +1,6 @@
-"""Misconceptions about rome.optimise_value: the loop with one part exchanged, and the sentence that each must trigger."""
+"""Misconceptions about rome.optimise_value: the loop with one part exchanged, and the sentence that each
+must trigger.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ from torch import Tensor
 from autograder.mutants import Mutant
 
 Loss = Callable[[Tensor], Tensor]
+ENOUGH = 0.05  # the search stops below this loss
 
 
 def pull_back(delta: Tensor, radius: Tensor) -> None:
@@ -22,18 +25,22 @@ def optimiser(
         delta, clamp * v0.norm()
     ),
     updates: Callable[[int], int] = lambda steps: steps,
-    kind: type[torch.optim.Optimizer] = torch.optim.Adam,
+    kind: Callable[..., torch.optim.Optimizer] = torch.optim.Adam,
     sign: float = 1.0,
     finish: Callable[[Tensor, Tensor, float], Tensor] = lambda delta, v0, clamp: v0 + delta,
+    enough: float = ENOUGH,
 ) -> Callable[..., Tensor]:
     """The loop with one part exchanged."""
 
     def optimise_value(loss_of: Loss, v0: Tensor, steps: int, lr: float, clamp: float) -> Tensor:
         delta = torch.zeros_like(v0, requires_grad=True)
-        adam = kind([delta], lr=lr)  # type: ignore[call-arg]
+        adam = kind([delta], lr=lr)
         for _ in range(updates(steps)):
+            loss = loss_of(v0 + delta)
+            if loss < enough:
+                break
             adam.zero_grad()
-            (sign * loss_of(v0 + delta)).backward()  # type: ignore[no-untyped-call]
+            (sign * loss).backward()
             adam.step()
             with torch.no_grad():
                 project(delta, v0, clamp)
@@ -71,7 +78,10 @@ def in_place(loss_of: Loss, v0: Tensor, steps: int, lr: float, clamp: float) -> 
     adam = torch.optim.Adam([v], lr=lr)
     for _ in range(steps):
         adam.zero_grad()
-        loss_of(v).backward()  # type: ignore[no-untyped-call]
+        loss = loss_of(v)
+        if loss < ENOUGH:
+            break
+        loss.backward()
         adam.step()
         with torch.no_grad():
             delta = v - centre
@@ -83,8 +93,8 @@ def in_place(loss_of: Loss, v0: Tensor, steps: int, lr: float, clamp: float) -> 
 MUTANTS = [
     Mutant(
         "no_clamp",
-        "There is no clamp: v walks as far as it likes. A value far from v0 shouts down everything else in the "
-        "residual stream.",
+        "There is no clamp: v walks as far as it likes. A value far from v0 shouts down everything else "
+        "in the residual stream.",
         lambda: optimiser(nothing),
     ),
     Mutant(
@@ -94,19 +104,20 @@ MUTANTS = [
     ),
     Mutant(
         "absolute",
-        "The radius of your ball is clamp itself. It is clamp · ‖v0‖, so that one clamp fits layers with long and "
-        "with short outputs.",
+        "The radius of your ball is clamp itself. It is clamp · ‖v0‖, so that one clamp fits layers with "
+        "long and with short outputs.",
         lambda: optimiser(lambda delta, v0, clamp: pull_back(delta, torch.tensor(clamp))),
     ),
     Mutant(
         "box",
-        "You clamped each coordinate by itself: that is a box. The ball limits the length of the whole vector v - v0.",
+        "You clamped each coordinate by itself: that is a box. The ball limits the length of the whole "
+        "vector v - v0.",
         lambda: optimiser(box),
     ),
     Mutant(
         "at_the_end",
-        "You pull v back only once, after the last step. In between the loss is asked far outside the ball; "
-        "project after every step.",
+        "You pull v back only once, after the last step. In between the loss is asked far outside the "
+        "ball; project after every step.",
         lambda: optimiser(nothing, finish=only_at_the_end),
     ),
     Mutant(
@@ -116,14 +127,20 @@ MUTANTS = [
     ),
     Mutant(
         "one_step_less",
-        "You make one update fewer than `steps`. (The released code does that too: its loop ends before the "
-        "last update.)",
+        "You make one update fewer than `steps`. (The released code does that too: its loop ends before "
+        "the last update.)",
         lambda: optimiser(updates=lambda steps: max(steps - 1, 0)),
     ),
     Mutant(
+        "never_stops",
+        "You go on although the loss is already below 0.05. The answer is learned by then, and further "
+        "steps only move v away from v0.",
+        lambda: optimiser(enough=-float("inf")),
+    ),
+    Mutant(
         "plain_gradient",
-        "You follow the plain gradient (SGD). Adam scales each coordinate by the size of its own gradient, "
-        "which an lr of 0.5 relies on.",
+        "You follow the plain gradient (SGD). Adam scales each coordinate by the size of its own "
+        "gradient, which an lr of 0.5 relies on.",
         lambda: optimiser(kind=torch.optim.SGD),
     ),
     Mutant(
@@ -138,8 +155,8 @@ MUTANTS = [
     ),
     Mutant(
         "in_place",
-        "You optimise v0 itself, so the caller's v0 is overwritten (and the centre of the ball with it). Start "
-        "from a copy.",
+        "You optimise v0 itself, so the caller's v0 is overwritten (and the centre of the ball with it). "
+        "Start from a copy.",
         lambda: in_place,
     ),
 ]

@@ -15,19 +15,19 @@ WARM_UP = Quiz(
             (
                 Option(
                     "The attention's output projection",
-                    "Tracing finds a late site there, at the last token, where the answer is "
-                    "passed on. ROME edits the early site, where the subject's facts are looked up.",
+                    "Tracing finds a late site there, at the last token, where the answer is passed on. "
+                    "ROME edits the early site, where the subject's facts are looked up.",
                 ),
                 Option(
                     "The second matrix of the feed-forward layer, W_out",
-                    "It maps what the first matrix detects (keys) to what is "
-                    "written into the stream (values): the natural place to insert one more pair.",
+                    "It maps what the first matrix detects (keys) to what is written into the stream "
+                    "(values): the natural place to insert one more pair.",
                     right=True,
                 ),
                 Option(
                     "The embedding of the subject's tokens",
-                    "That would change every prompt with those tokens, whatever is asked, "
-                    "and other names that share a token with them.",
+                    "That would change every prompt with those tokens, whatever is asked, and other names "
+                    "that share a token with them.",
                 ),
             ),
         ),
@@ -37,18 +37,18 @@ WARM_UP = Quiz(
             (
                 Option(
                     "At the last token of the prompt",
-                    "There the model already prepares the next word. The effect of the subject's "
-                    "facts peaks earlier (lesson 04).",
+                    "There the model already prepares the next word. The effect of the subject's facts "
+                    "peaks earlier (lesson 04).",
                 ),
                 Option(
                     "At the first token of the subject",
-                    "A causal model has not read the rest of the name there: Anna Weber and "
-                    "Anna Berg would share one key.",
+                    "A causal model has not read the rest of the name there: Anna Weber and Anna Berg "
+                    "would share one key.",
                 ),
                 Option(
                     "At the last token of the subject",
-                    "It is the first place where the whole name has been read, and where tracing "
-                    "finds the early site.",
+                    "It is the first place where the whole name has been read, and where tracing finds "
+                    "the early site.",
                     right=True,
                 ),
             ),
@@ -65,13 +65,13 @@ WARM_UP = Quiz(
                 ),
                 Option(
                     "No, W is full after training",
-                    "A linear map is never full: W + Δ can meet one more equation Δ k_* = r "
-                    "for any k_* that is not zero.",
+                    "A linear map is never full: W + Δ can meet one more equation Δ k_* = r for any k_* "
+                    "that is not zero.",
                 ),
                 Option(
                     "Only if k_* is orthogonal to all other keys",
-                    "Then nothing else would move at all. In general something "
-                    "moves, and (5.19) asks for as little as possible.",
+                    "Then nothing else would move at all. In general something moves, and (5.19) asks for "
+                    "as little as possible.",
                 ),
             ),
         ),
@@ -85,13 +85,13 @@ EXIT = Quiz(
     (
         Question(
             "bias",
-            "In GPT-2 the layer's output is W_out k + b. optimise_value gives the whole output v. Which v_* goes into "
-            "(5.21)?",
+            "In GPT-2 the layer's output is W_out k + b. optimise_value gives the whole output v. Which "
+            "v_* goes into (5.21)?",
             (
                 Option(
                     "v itself",
-                    "The layer adds b once more: the output would be v + b. In Llama, which has no bias, the same "
-                    "code would be right, which is why the mistake hides so well.",
+                    "The layer adds b once more: the output would be v + b. In Llama, which has no bias, "
+                    "the same code would be right, which is why the mistake hides so well.",
                 ),
                 Option(
                     "v - b", "The constraint is about W_out k_* alone, so b is taken off first.", right=True
@@ -117,24 +117,24 @@ EXIT = Quiz(
         ),
         Question(
             "divergence",
-            "The KL term keeps P(· | p') for p' = \"{subject} is a\". ROME reads it at the subject's last token. "
-            "What would reading at the end of p' change?",
+            "The KL term keeps P(· | p') for p' = \"{subject} is a\". ROME reads it at the subject's last "
+            "token. What would reading at the end of p' change?",
             (
                 Option(
                     "Nothing",
-                    "The logits there depend on ` is a` too; at the subject's last token a causal model hasn't "
-                    "seen it.",
+                    "The logits there depend on ` is a` too; at the subject's last token a causal model "
+                    "hasn't seen it.",
                 ),
                 Option(
                     'It would hold the distribution after "is a", another place than the one edited',
-                    "That may be a "
-                    "sensible wish, but it is another loss: at the subject's last token the suffix is never seen.",
+                    "That may be a sensible wish, but it is another loss: at the subject's last token the "
+                    "suffix is never seen.",
                     right=True,
                 ),
                 Option(
                     "The term would be zero",
-                    "The change at the subject's last token reaches later tokens through "
-                    "attention, so it would not be zero.",
+                    "The change at the subject's last token reaches later tokens through attention, so it "
+                    "would not be zero.",
                 ),
             ),
         ),
@@ -144,7 +144,8 @@ EXIT = Quiz(
             (
                 Option(
                     "Subtract Δ again",
-                    "In floating point (W + Δ) - Δ is W up to rounding: about 1e-7 off, and the errors add up.",
+                    "In floating point (W + Δ) - Δ is W up to rounding: about 1e-7 off, and the errors "
+                    "add up.",
                 ),
                 Option(
                     "Put the saved copy of W back", "Nothing is computed, so nothing is rounded.", right=True

@@ -1,7 +1,9 @@
-"""rome.rank_one_update: the change Δ that solves min ‖(W + Δ) K - V‖ subject to (W + Δ) k_* = v_*, (5.19) to (5.21).
+"""rome.rank_one_update: the change Δ that solves min ‖(W + Δ) K - V‖ subject to (W + Δ) k_* = v_*, (5.19)
+to (5.21).
 
-Shape letters: D width of the residual stream, F width of the feed-forward layer. Laws L1 (the pair is inserted), L2 (least
-disturbance) and L3 (the scale of C does not matter) of the syllabus; the oracle solves the Lagrange system of (5.19)-(5.20).
+Shape letters: D width of the residual stream, F width of the feed-forward layer. Laws L1 (the pair is
+inserted), L2 (least disturbance) and L3 (the scale of C does not matter) of the syllabus; the oracle
+solves the Lagrange system of (5.19)-(5.20).
 """
 
 from __future__ import annotations
@@ -14,43 +16,15 @@ from torch import Generator, Tensor, randint, randn
 from autograder.claims import Claim, Student, at_most, close, every, tensor_gate
 from autograder.judgement import Verdict
 from autograder.lessons.rome.rank_one_update_mutants import MUTANTS
+from autograder.lessons.rome.rank_one_update_problems import disturbance, lagrange, problem
 
 __all__ = ["ARGUMENTS", "CLAIMS", "EXPLANATION", "HINTS", "MUTANTS", "gate"]
 
 ARGUMENTS = ("W", "C", "k_star", "v_star")
-Problem = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def gate(value: Any, W: Tensor, C: Tensor, k_star: Tensor, v_star: Tensor) -> Tensor:
     return tensor_gate(value, W.shape, "(D, F)", "W", W.dtype)
-
-
-def problem(g: Generator, D: int = 0, F: int = 0, condition: float = 1e3) -> Problem:
-    """A weight, a second moment of the given condition number whose keys share a mean, a key and a value."""
-    D = D or int(randint(3, 9, (), generator=g))
-    F = F or D + int(randint(2, 9, (), generator=g))
-    W, k, v = (randn(*size, generator=g, dtype=torch.float64) for size in ((D, F), (F,), (D,)))
-    Q = torch.linalg.qr(randn(F, F, generator=g, dtype=torch.float64)).Q
-    spectrum = torch.logspace(0, -float(torch.tensor(condition).log10()), F, dtype=torch.float64)
-    return W, (Q * spectrum) @ Q.T, k, v
-
-
-def lagrange(W: Tensor, C: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Minimise tr Δ C Δ^T subject to Δ k = v - W k: the system [C k; k^T 0] for all rows of Δ at once, in float64."""
-    W, C, k, v = (x.double() for x in (W, C, k, v))
-    F = len(k)
-    scale = C.diagonal().mean()
-    system = torch.zeros(F + 1, F + 1, dtype=torch.float64)
-    system[:F, :F], system[:F, F], system[F, :F] = C / scale, k, k
-    right = torch.zeros(F + 1, len(v), dtype=torch.float64)
-    right[F] = v - W @ k
-    return torch.linalg.solve(system, right)[:F].T
-
-
-def disturbance(delta: Tensor, C: Tensor) -> Tensor:
-    """How much the old pairs move, (mean of ‖Δ k‖² over the corpus)^½ = (tr Δ C Δ^T)^½."""
-    delta, C = delta.double(), C.double()
-    return ((delta @ C) * delta).sum().clamp(min=0).sqrt()
 
 
 def inserts_the_pair(student: Student, g: Generator) -> Verdict:
@@ -154,7 +128,8 @@ CLAIMS = (
     Claim(
         "square",
         "It holds for a square W too, where shapes can't tell rows from columns",
-        "With D = F a transposed answer has the right shape and is wrong: the column vector has length D, the row vector F.",
+        "With D = F a transposed answer has the right shape and is wrong: the column vector has length D, "
+        "the row vector F.",
         square,
         open=True,
     ),
@@ -173,7 +148,8 @@ CLAIMS = (
     Claim(
         "ill-conditioned",
         "An ill-conditioned C is solved in float64",
-        "For a C of condition number 1e9 use torch.linalg.solve on float64 copies, not an inverse in float32.",
+        "For a C of condition number 1e9 use torch.linalg.solve on float64 copies, not an inverse in "
+        "float32.",
         ill_conditioned,
     ),
     Claim(
@@ -192,17 +168,22 @@ CLAIMS = (
 
 
 HINTS = (
-    "Δ is a column times a row. The column must make up what W k_* lacks of v_*; the row decides which other keys notice.",
-    "u = C^-1 k_* (torch.linalg.solve, in float64) is the row. Apply Δ = a u^T to k_*: you get a (u^T k_*). Which a makes that "
-    "equal to v_* - W k_*?",
-    "k, v = k_star.double(), v_star.double()\nu = torch.linalg.solve(C.double(), ...)\nresidual = ...          # (D,)\n"
-    "delta = torch.outer(residual / ..., u)\nreturn delta.to(W.dtype)",
+    "Δ is a column times a row. The column must make up what W k_* lacks of v_*; the row decides which "
+    "other keys notice.",
+    "u = C^-1 k_* (torch.linalg.solve, in float64) is the row. Apply Δ = a u^T to k_*: you get a (u^T "
+    "k_*). Which a makes that equal to v_* - W k_*?",
+    "k, v = k_star.double(), v_star.double()\n"
+    "u = torch.linalg.solve(C.double(), ...)\n"
+    "residual = ...          # (D,)\n"
+    "delta = torch.outer(residual / ..., u)\n"
+    "return delta.to(W.dtype)",
 )
 
 EXPLANATION = (
-    "Minimise tr Δ C Δ^T subject to Δ k_* = r with r = v_* - W k_*. A multiplier μ (D,) gives Δ C = μ k_*^T, so Δ = μ u^T with "
-    "u = C^-1 k_*; the constraint fixes μ = r / (u^T k_*). That is (5.21).",
-    "C^-1 turns the row away from directions that many keys share. Scaling C or u changes nothing, because both stand above and "
-    "below the line.",
-    "solve is exact to float64's last digits where an inverse in float32 loses all of them; Δ is rounded once, at the end.",
+    "Minimise tr Δ C Δ^T subject to Δ k_* = r with r = v_* - W k_*. A multiplier μ (D,) gives Δ C = μ "
+    "k_*^T, so Δ = μ u^T with u = C^-1 k_*; the constraint fixes μ = r / (u^T k_*). That is (5.21).",
+    "C^-1 turns the row away from directions that many keys share. Scaling C or u changes nothing, "
+    "because both stand above and below the line.",
+    "solve is exact to float64's last digits where an inverse in float32 loses all of them; Δ is rounded "
+    "once, at the end.",
 )

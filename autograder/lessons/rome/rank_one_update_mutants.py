@@ -1,4 +1,6 @@
-"""Misconceptions about rome.rank_one_update: (5.21) with one part exchanged, and the sentence that each must trigger."""
+"""Misconceptions about rome.rank_one_update: (5.21) with one part exchanged, and the sentence that each
+must trigger.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +49,8 @@ def in_float64(W: Tensor, C: Tensor, k_star: Tensor, v_star: Tensor) -> Tensor:
 MUTANTS = [
     Mutant(
         "identity",
-        "This is exactly what you get with C = I: the pair is inserted, but along k_* itself, where many old keys "
-        "lie. u = C^-1 k_* points where few of them do.",
+        "This is exactly what you get with C = I: the pair is inserted, but along k_* itself, where many "
+        "old keys lie. u = C^-1 k_* points where few of them do.",
         lambda: update(row=lambda C, k: k),
     ),
     Mutant(
@@ -58,8 +60,8 @@ MUTANTS = [
     ),
     Mutant(
         "no_residual",
-        "You inserted v_* on top of what W already says about k_*. Only what is missing may be added: "
-        "v_* - W k_*.",
+        "You inserted v_* on top of what W already says about k_*. Only what is missing may be added: v_* "
+        "- W k_*.",
         lambda: update(residual=lambda W, k, v: v),
     ),
     Mutant(
@@ -80,13 +82,14 @@ MUTANTS = [
     ),
     Mutant(
         "C_itself",
-        "You multiplied by C instead of C^-1: the change then runs along the directions that old keys use most.",
+        "You multiplied by C instead of C^-1: the change then runs along the directions that old keys use "
+        "most.",
         lambda: update(row=lambda C, k: C @ k),
     ),
     Mutant(
         "transposed",
-        "Your Δ is transposed: it has the key's vector as its column. W_out maps keys (F) to values (D), so Δ is "
-        "outer(residual, u), (D, F).",
+        "Your Δ is transposed: it has the key's vector as its column. W_out maps keys (F) to values (D), "
+        "so Δ is outer(residual, u), (D, F).",
         lambda: update(finish=lambda delta, W: delta.T),
     ),
     Mutant(
@@ -102,8 +105,8 @@ MUTANTS = [
     ),
     Mutant(
         "written_into_W",
-        "You wrote the update into W. The function gives back the change; W belongs to the caller, and `Edit` "
-        "must be able to undo it.",
+        "You wrote the update into W. The function gives back the change; W belongs to the caller, and "
+        "`Edit` must be able to undo it.",
         lambda: written_into_W,
     ),
     Mutant(

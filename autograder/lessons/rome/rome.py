@@ -44,7 +44,9 @@ def says_it(lm: LM, edit: Edit, fact: Fact) -> Verdict:
 
 
 def moved(lm: LM, edit: Edit, fact: Fact) -> Verdict:
-    """Whether the edit is about this fact at all: with it on, the new object is more likely than the old one (ES)."""
+    """Whether the edit is about this fact at all: with it on, the new object is more likely than the old
+    one (ES).
+    """
     return at_least(evaluate(lm, edit, fact).after["ES"].value, 1.0, "efficacy ES")
 
 
@@ -129,7 +131,8 @@ CLAIMS = (
     Claim(
         "paraphrases",
         "Other wordings of the question get the new object too",
-        "The edit holds for one wording only. Is the key read at the subject's last token, and averaged over prefixes?",
+        "The edit holds for one wording only. Is the key read at the subject's last token, and averaged "
+        "over prefixes?",
         paraphrases,
     ),
     Claim(
@@ -155,23 +158,28 @@ CLAIMS = (
 
 HINTS = (
     "Five steps, four of them yours already: key, value, bias off, update, and an Edit around the result.",
-    'Record Site("key", layer) for the prompt with and without prefixes and give it to subject_key. v0 is the layer\'s output at '
-    "the subject's last token on the plain prompt. loss_of(v) runs the prompts with that output replaced (intervene) and ends "
-    "in value_loss. Then rank_one_update(W_out, moment(lm, layer), k_star, v - b_out).",
-    "k_star = subject_key(keys, last)\nv = optimise_value(loss_of, v0, steps, lr, clamp)\nffn = lm.ffn(layer)\n"
-    "v_star = v if ffn.b_out is None else ...\ndelta = rank_one_update(ffn.W_out.detach(), moment(lm, layer), ..., ...)\n"
+    'Record Site("key", layer) for the prompt with and without prefixes and give it to subject_key. v0 is '
+    "the layer's output at the subject's last token on the plain prompt. loss_of(v) runs the prompts with "
+    "that output replaced (intervene) and ends in value_loss. Then rank_one_update(W_out, moment(lm, "
+    "layer), k_star, v - b_out).",
+    "k_star = subject_key(keys, last)\n"
+    "v = optimise_value(loss_of, v0, steps, lr, clamp)\n"
+    "ffn = lm.ffn(layer)\n"
+    "v_star = v if ffn.b_out is None else ...\n"
+    "delta = rank_one_update(ffn.W_out.detach(), moment(lm, layer), ..., ...)\n"
     "return Edit(lm, {layer: ...})",
 )
 
 EXPLANATION = (
-    "Key and value are found on the unchanged model; only the Edit, once it is on, changes a weight, and switching it off "
-    "puts the saved copy back.",
-    "v is the layer's whole output, so the bias is taken off before (5.21). C is the moment of the same layer, collected on "
-    "ordinary text before any edit.",
+    "Key and value are found on the unchanged model; only the Edit, once it is on, changes a weight, and "
+    "switching it off puts the saved copy back.",
+    "v is the layer's whole output, so the bias is taken off before (5.21). C is the moment of the same "
+    "layer, collected on ordinary text before any edit.",
 )
 
 STUB = '''def rome(lm, fact: Fact, layer: int | None = None) -> Edit:
-    """The whole of ROME: find key and value of one fact, insert the pair, and give back the change as an Edit.
+    """The whole of ROME: find key and value of one fact, insert the pair, and give back the change as an
+    Edit.
 
     (5.15) to (5.21), with subject_key, value_loss, optimise_value and rank_one_update as you wrote them.
     lm: the model; fact: subject, prompt with {}, target_new; layer: where to edit (None: lm.default_layer).

@@ -104,14 +104,15 @@ def makes_the_bias_again(made: Sequence[Call]) -> bool:
 MUTANTS = [
     Mutant(
         "left_on",
-        "Your function leaves the edit switched on. Give back the Edit as it is made; `with edit:` switches it.",
+        "Your function leaves the edit switched on. Give back the Edit as it is made; `with edit:` "
+        "switches it.",
         lambda: left_on,
         lambda made: bool(made) and all(call.changed == (0,) for call in made),
     ),
     Mutant(
         "ignores_layer",
-        "You edit the model's default layer whatever `layer` says. The key, W, C and the Edit all belong to "
-        "`layer`.",
+        "You edit the model's default layer whatever `layer` says. The key, W, C and the Edit all belong "
+        "to `layer`.",
         lambda: always_default,
         lambda made: (
             any(set(e.delta) != {at} for _, _, at, e in edits(made))
@@ -120,14 +121,15 @@ MUTANTS = [
     ),
     Mutant(
         "whole_weight",
-        "Your Edit holds the new weight W + Δ. `Edit(lm, {layer: Δ})` takes the change alone, and adds it to W.",
+        "Your Edit holds the new weight W + Δ. `Edit(lm, {layer: Δ})` takes the change alone, and adds it "
+        "to W.",
         lambda: with_update(whole_weight),
         lambda made: every_edit(made, is_the_weight),
     ),
     Mutant(
         "last_token",
-        "Your key is the one at the prompt's last token. ROME edits where the subject ends: the last token of "
-        "the subject.",
+        "Your key is the one at the prompt's last token. ROME edits where the subject ends: the last "
+        "token of the subject.",
         lambda: with_update(at_the_last_token),
         lambda made: every_edit(made, answers_to_the_last_token),
     ),

@@ -27,7 +27,9 @@ def model() -> LM:
 
 @lru_cache(1)
 def shifted_bias() -> LM:
-    """The same function of the prompt with another b_out: LayerNorm takes off what is equal in all D entries."""
+    """The same function of the prompt with another b_out: LayerNorm takes off what is equal in all D
+    entries.
+    """
     lm = model()
     shifted = LM(copy.deepcopy(lm.model), lm.tok, lm.name, lm.folder)
     bias = shifted.ffn(shifted.default_layer).b_out
@@ -52,7 +54,9 @@ def facts() -> tuple[Fact, ...]:
 
 @lru_cache(64)
 def known_fact(seed: int, place: int) -> Fact:
-    """A fact that the model knows: the first one in an order that the seed gives; `place` makes the facts of a check differ."""
+    """A fact that the model knows: the first one in an order that the seed gives; `place` makes the facts
+    of a check differ.
+    """
     lm, listed = model(), facts()
     order = torch.randperm(len(listed), generator=torch.Generator().manual_seed(seed)).tolist()
     for i in order[place::2]:

@@ -1,11 +1,11 @@
-"""rome.second_moment: C = E[k k^T], the uncentred second moment of the keys, streamed in batches; the C of (5.21).
+"""rome.second_moment: C = E[k k^T], the uncentred second moment of the keys, streamed in batches; the C
+of (5.21).
 
 Shape letters: n_i keys in batch i, F width of the feed-forward layer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -14,7 +14,9 @@ from torch import Generator, Tensor, randint, randn
 from autograder.calls import Stream
 from autograder.claims import Claim, Student, close, tensor_gate
 from autograder.judgement import Verdict
-from autograder.mutants import Mutant
+from autograder.lessons.rome.second_moment_mutants import MUTANTS
+
+__all__ = ["ARGUMENTS", "CLAIMS", "EXPLANATION", "HINTS", "MUTANTS", "gate"]
 
 ARGUMENTS = ("batches",)
 
@@ -62,7 +64,9 @@ def not_centred(student: Student, g: Generator) -> Verdict:
 
 
 def one_buffer(student: Student, g: Generator) -> Verdict:
-    """A loader that reuses its memory: right for code that adds each batch as it comes, wrong for code that collects."""
+    """A loader that reuses its memory: right for code that adds each batch as it comes, wrong for code
+    that collects.
+    """
     F, n = width(g), int(randint(3, 7, (), generator=g))
     batches = tuple(randn(n, F, generator=g) for _ in range(4))
     return close(student(Stream(batches, one_buffer=True)), by_hand(batches), 1e-4, "C")
@@ -81,8 +85,8 @@ CLAIMS = (
     Claim(
         "one batch",
         "C is the mean of k k^T over the keys of a batch, (F, F)",
-        "C[i, j] is the mean over all keys of k[i] · k[j]. Multiply each key by itself as column times row, add, and "
-        "divide by the number of keys.",
+        "C[i, j] is the mean over all keys of k[i] · k[j]. Multiply each key by itself as column times "
+        "row, add, and divide by the number of keys.",
         one_batch,
         open=True,
     ),
@@ -102,137 +106,36 @@ CLAIMS = (
     Claim(
         "one buffer",
         "Each batch is added as it comes, so a stream of any length needs little memory",
-        "The batches come one at a time and may share one buffer: add each one to your running sum before you ask for the "
-        "next.",
+        "The batches come one at a time and may share one buffer: add each one to your running sum before "
+        "you ask for the next.",
         one_buffer,
     ),
     Claim(
         "half precision",
         "Keys in float16 are summed without overflow",
-        "A sum of squares soon passes 65504, the largest float16. Convert each batch to float32 or float64 first.",
+        "A sum of squares soon passes 65504, the largest float16. Convert each batch to float32 or "
+        "float64 first.",
         half_precision,
     ),
 )
 
 
-def summed(
-    finish: Callable[[Tensor, int], Tensor],
-    before: Callable[[Tensor], Tensor] = Tensor.double,
-    product: Callable[[Tensor], Tensor] = lambda k: k.T @ k,
-) -> Callable[[Iterable[Tensor]], Tensor]:
-    """A streamed sum of products with one thing done differently; the answer is as wide as ours."""
-
-    def second_moment(batches: Iterable[Tensor]) -> Tensor:
-        total, n = torch.zeros((), dtype=torch.float64), 0
-        for batch in batches:
-            total = total + product(before(batch))
-            n += len(batch)
-        return finish(total, n)
-
-    return second_moment
-
-
-def covariance(batches: Iterable[Tensor]) -> Tensor:
-    total, mean, n = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64), 0
-    for batch in batches:
-        total, mean, n = (
-            total + batch.double().T @ batch.double(),
-            mean + batch.double().sum(0),
-            n + len(batch),
-        )
-    return total / n - torch.outer(mean / n, mean / n)
-
-
-def mean_of_means(batches: Iterable[Tensor]) -> Tensor:
-    means = [batch.double().T @ batch.double() / max(len(batch), 1) for batch in batches]
-    return torch.stack(means).mean(0)
-
-
-def last_batch(batches: Iterable[Tensor]) -> Tensor:
-    for batch in batches:
-        C = batch.double().T @ batch.double() / max(len(batch), 1)
-    return C
-
-
-def collected(batches: Iterable[Tensor]) -> Tensor:
-    keys = torch.cat(list(batches)).double()
-    return keys.T @ keys / len(keys)
-
-
-def narrow(batches: Iterable[Tensor]) -> Tensor:
-    total, n = 0, 0
-    for batch in batches:
-        total, n = total + batch.T @ batch, n + len(batch)
-    return total / n  # type: ignore[operator, return-value]
-
-
-MUTANTS = [
-    Mutant(
-        "centred",
-        "You took the mean of the keys off: that is the covariance. (5.21) needs the *uncentred* second moment "
-        "E[k k^T]; the seed text's word for it is easily misread.",
-        lambda: covariance,
-    ),
-    Mutant(
-        "mean_of_means",
-        "You averaged the C of each batch. A short batch then counts as much as a long one: add the sums, "
-        "add the counts, divide once.",
-        lambda: mean_of_means,
-    ),
-    Mutant(
-        "not_divided",
-        "You added k k^T over all keys but did not divide by their number.",
-        lambda: summed(lambda total, n: total),
-    ),
-    Mutant(
-        "n_minus_one",
-        "You divided by n - 1. That belongs to a variance with an estimated mean; here nothing is estimated: "
-        "divide by n.",
-        lambda: summed(lambda total, n: total / (n - 1)),
-    ),
-    Mutant(
-        "transposed",
-        "You multiplied (n, F) by (F, n), which gives one number per pair of *keys*. C has one number per pair "
-        "of *channels*: (F, n) times (n, F).",
-        lambda: summed(lambda total, n: total / n, product=lambda k: k @ k.T),
-    ),
-    Mutant(
-        "last_batch",
-        "Only the last batch is left in your answer: the sum starts anew with each batch.",
-        lambda: last_batch,
-    ),
-    Mutant(
-        "collected",
-        "You collected all batches before adding. On a real corpus they don't fit into memory, and a loader may "
-        "reuse the buffer: add each batch as it comes.",
-        lambda: collected,
-    ),
-    Mutant(
-        "narrow",
-        "You summed in the dtype of the keys. Half-precision keys overflow: convert each batch before you "
-        "multiply.",
-        lambda: narrow,
-    ),
-    Mutant(
-        "unit_keys",
-        "You normalised the keys to length 1. C is about the keys as they are.",
-        lambda: summed(
-            lambda total, n: total / n, lambda k: torch.nn.functional.normalize(k.double(), dim=1)
-        ),
-    ),
-]
-
 HINTS = (
-    "Each key k gives one (F, F) matrix k k^T. C is their mean over all keys of all batches. Which two things must you carry "
-    "from batch to batch?",
-    "Carry the sum of k k^T and the number of keys seen. For a batch K of shape (n, F) the sum over its keys is K^T K. Convert "
-    "K to float64 before multiplying.",
-    "total, n = 0, 0\nfor K in batches:\n    K = K.double()\n    total = total + ...      # (F, F), the sum over this batch\n"
-    "    n = n + ...\nreturn total / n",
+    "Each key k gives one (F, F) matrix k k^T. C is their mean over all keys of all batches. Which two "
+    "things must you carry from batch to batch?",
+    "Carry the sum of k k^T and the number of keys seen. For a batch K of shape (n, F) the sum over its "
+    "keys is K^T K. Convert K to float64 before multiplying.",
+    "total, n = 0, 0\n"
+    "for K in batches:\n"
+    "    K = K.double()\n"
+    "    total = total + ...      # (F, F), the sum over this batch\n"
+    "    n = n + ...\n"
+    "return total / n",
 )
 
 EXPLANATION = (
-    "K^T K adds up k k^T over a whole batch in one product. Only the running sum (F, F) and a count stay in memory.",
-    "Nothing is subtracted: the update must disturb the keys where they are, not around their mean. Summing in float64 costs "
-    "little and saves digits that C^-1 would otherwise magnify.",
+    "K^T K adds up k k^T over a whole batch in one product. Only the running sum (F, F) and a count stay "
+    "in memory.",
+    "Nothing is subtracted: the update must disturb the keys where they are, not around their mean. "
+    "Summing in float64 costs little and saves digits that C^-1 would otherwise magnify.",
 )

@@ -81,7 +81,8 @@ CLAIMS = (
     Claim(
         "average",
         "With N prompts, k_* is the mean of their N keys",
-        "What differs between the prompts must cancel: add the N keys, one from each prompt, and divide by N.",
+        "What differs between the prompts must cancel: add the N keys, one from each prompt, and divide "
+        "by N.",
         average,
         open=True,
     ),
@@ -107,8 +108,8 @@ def each_prompts_own(keys: Tensor, last: Tensor, shift: int = 0) -> Tensor:
 MUTANTS = [
     Mutant(
         "last_token",
-        "You read the last token of each row. The key of (5.15) is read at the subject's last token: "
-        "its index is in `last`, and it is usually further left.",
+        "You read the last token of each row. The key of (5.15) is read at the subject's last token: its "
+        "index is in `last`, and it is usually further left.",
         lambda: lambda keys, last: keys[:, -1].mean(0),
     ),
     Mutant(
@@ -123,20 +124,20 @@ MUTANTS = [
     ),
     Mutant(
         "one_before",
-        "You read one token too early. `last` is the index of the subject's last token itself, "
-        "not one past it.",
+        "You read one token too early. `last` is the index of the subject's last token itself, not one "
+        "past it.",
         lambda: lambda keys, last: each_prompts_own(keys, last, -1).mean(0),
     ),
     Mutant(
         "first_prompt",
-        "You used the first prompt only. The other prompts carry random prefixes, and averaging over "
-        "them is what makes k_* hold in other contexts.",
+        "You used the first prompt only. The other prompts carry random prefixes, and averaging over them "
+        "is what makes k_* hold in other contexts.",
         lambda: lambda keys, last: keys[0, last[0]],
     ),
     Mutant(
         "one_position",
-        "You used the first prompt's position for every prompt. Prefixes have different lengths, so "
-        "the subject ends elsewhere in each.",
+        "You used the first prompt's position for every prompt. Prefixes have different lengths, so the "
+        "subject ends elsewhere in each.",
         lambda: lambda keys, last: keys[:, last[0]].mean(0),
     ),
     Mutant(
@@ -154,14 +155,18 @@ MUTANTS = [
 
 HINTS = (
     "You need one row of `keys` per prompt: which row it is differs from prompt to prompt. What says which?",
-    "`keys[rows, columns]` with two index tensors of length N picks N rows, the j-th at (rows[j], columns[j]). Here rows are "
-    "0, 1, …, N-1 and columns are `last`. Then (5.15) is a mean over the N rows.",
-    "rows = torch.arange(len(last))\npicked = keys[rows, ...]     # (N, F): which column belongs to each row?\n"
+    "`keys[rows, columns]` with two index tensors of length N picks N rows, the j-th at (rows[j], "
+    "columns[j]). Here rows are 0, 1, …, N-1 and columns are `last`. Then (5.15) is a mean over the N "
+    "rows.",
+    "rows = torch.arange(len(last))\n"
+    "picked = keys[rows, ...]     # (N, F): which column belongs to each row?\n"
     "return picked...             # (F,): the mean over the N prompts",
 )
 
 EXPLANATION = (
-    "Pairing `arange(N)` with `last` picks exactly one token per prompt; `keys[:, last]` would pick N from each.",
-    "The mean runs over the prompts: what the random prefixes add differs from prompt to prompt and cancels, what "
-    "the subject adds stays. So the key still matches when the subject is mentioned in another context.",
+    "Pairing `arange(N)` with `last` picks exactly one token per prompt; `keys[:, last]` would pick N "
+    "from each.",
+    "The mean runs over the prompts: what the random prefixes add differs from prompt to prompt and "
+    "cancels, what the subject adds stays. So the key still matches when the subject is mentioned in "
+    "another context.",
 )

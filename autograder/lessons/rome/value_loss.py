@@ -6,7 +6,6 @@ Shape letters: N prompts, V words of the vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,7 +13,9 @@ from torch import Generator, Tensor, rand, randint, randn
 
 from autograder.claims import Claim, Student, close, every, shown, tensor_gate
 from autograder.judgement import Verdict
-from autograder.mutants import Mutant
+from autograder.lessons.rome.value_loss_mutants import MUTANTS
+
+__all__ = ["ARGUMENTS", "CLAIMS", "EXPLANATION", "HINTS", "MUTANTS", "gate"]
 
 ARGUMENTS = ("logp_target", "logits_new", "logits_old", "kl")
 
@@ -74,7 +75,9 @@ def shifted_logits(student: Student, g: Generator) -> Verdict:
 
 
 def impossible_words(student: Student, g: Generator) -> Verdict:
-    """In float32 a word 150 logits below the top has probability 0, and 0 · log 0 is nan unless logs are taken first."""
+    """In float32 a word 150 logits below the top has probability 0, and 0 · log 0 is nan unless logs are
+    taken first.
+    """
     logp, new, old, kl = problem(g, V=8)
     new[:2] -= 150
     old[2:4] -= 150
@@ -104,7 +107,8 @@ CLAIMS = (
     Claim(
         "only the target",
         "Where both models agree, the loss is the mean of -log P(o | x_j + p) over the prompts (5.17)",
-        "With equal logits the KL term is 0. What is left is the mean of minus the log-probabilities: smaller is better.",
+        "With equal logits the KL term is 0. What is left is the mean of minus the log-probabilities: "
+        "smaller is better.",
         only_the_target,
         open=True,
     ),
@@ -118,7 +122,8 @@ CLAIMS = (
     Claim(
         "direction",
         "The KL term is KL(M' ‖ M): the average is taken over the new model's distribution (5.18)",
-        "KL has a direction: KL(M' ‖ M) = Σ p' (log p' - log p), with p' from `logits_new` and p from `logits_old`.",
+        "KL has a direction: KL(M' ‖ M) = Σ p' (log p' - log p), with p' from `logits_new` and p from "
+        "`logits_old`.",
         direction,
     ),
     Claim(
@@ -130,7 +135,8 @@ CLAIMS = (
     Claim(
         "impossible words",
         "Words of probability 0 do no harm in float32",
-        "A probability that rounds to 0 has a logarithm of -inf. Take log_softmax of the logits instead of log of softmax.",
+        "A probability that rounds to 0 has a logarithm of -inf. Take log_softmax of the logits instead "
+        "of log of softmax.",
         impossible_words,
     ),
     Claim(
@@ -143,92 +149,21 @@ CLAIMS = (
 )
 
 
-def loss_with(
-    divergence: Callable[[Tensor, Tensor], Tensor],
-    nll: Callable[[Tensor], Tensor] = lambda lp: -lp.mean(),
-    weight: Callable[[float], float] = lambda kl: kl,
-) -> Callable[[Tensor, Tensor, Tensor, float], Tensor]:
-    """The loss with one part exchanged."""
-
-    def value_loss(logp_target: Tensor, logits_new: Tensor, logits_old: Tensor, kl: float) -> Tensor:
-        return nll(logp_target) + weight(kl) * divergence(logits_new, logits_old)
-
-    return value_loss
-
-
-def right(new: Tensor, old: Tensor) -> Tensor:
-    log_p = new.log_softmax(-1)
-    return (log_p.exp() * (log_p - old.log_softmax(-1))).sum()
-
-
-MUTANTS = [
-    Mutant(
-        "reversed",
-        "Your KL runs the other way, KL(M ‖ M'). (5.18) averages over the *new* model: Σ p' (log p' - log p). Note "
-        "that F.kl_div(a, b) computes KL(b ‖ a).",
-        lambda: loss_with(lambda new, old: right(old, new)),
-    ),
-    Mutant(
-        "sum_over_prompts",
-        "You added the log-probabilities of the prompts; (5.17) takes their mean. With a sum, more prefixes "
-        "would drown the KL term.",
-        lambda: loss_with(right, lambda logp: -logp.sum()),
-    ),
-    Mutant(
-        "sign",
-        "The sign of the target term is wrong: this loss gets smaller when the target gets *less* likely. "
-        "(5.17) has -log P.",
-        lambda: loss_with(right, lambda logp: logp.mean()),
-    ),
-    Mutant(
-        "no_weight",
-        "The KL term is there, but kl does not multiply it.",
-        lambda: loss_with(right, weight=lambda kl: 1.0),
-    ),
-    Mutant(
-        "no_divergence",
-        "There is no KL term: nothing keeps the model's idea of the subject in place (5.18).",
-        lambda: loss_with(right, weight=lambda kl: 0.0),
-    ),
-    Mutant(
-        "mean_over_words",
-        "You averaged the KL over the vocabulary; KL is a *sum* over words. F.kl_div with its default "
-        "reduction='mean' does that: use reduction='sum'.",
-        lambda: loss_with(lambda new, old: right(new, old) / len(new)),
-    ),
-    Mutant(
-        "raw_logits",
-        "You used logits as if they were log-probabilities. Apply log_softmax to both first.",
-        lambda: loss_with(lambda new, old: (new.softmax(-1) * (new - old)).sum()),
-    ),
-    Mutant(
-        "log_of_softmax",
-        "log(softmax(x)) gives -inf where a probability rounds to 0, and 0 · inf is nan. log_softmax(x) "
-        "stays finite.",
-        lambda: loss_with(
-            lambda new, old: (new.softmax(-1) * (new.softmax(-1).log() - old.softmax(-1).log())).sum()
-        ),
-    ),
-    Mutant(
-        "detached",
-        "The number is right but its gradient is cut off (.item(), .detach() or no_grad): the optimiser would "
-        "not know where to go.",
-        lambda: loss_with(lambda new, old: right(new.detach(), old), lambda logp: -logp.detach().mean()),
-    ),
-]
-
 HINTS = (
-    "Two wishes, one number each: the target should be likely in every prompt, and the model's view of the subject should "
-    "stay. Write each as something that gets smaller when it is better met.",
-    "L1 = mean of -logp_target. For L2 make log-probabilities of both sets of logits with log_softmax; then "
-    "KL(M' ‖ M) = Σ p' (log p' - log p), with p' = exp(log p') from logits_new. L = L1 + kl · L2.",
-    "log_new = logits_new.log_softmax(-1)\nlog_old = ...\nL1 = ...                                   # (5.17)\n"
-    "L2 = (log_new.exp() * (... - ...)).sum()   # (5.18)\nreturn L1 + kl * L2",
+    "Two wishes, one number each: the target should be likely in every prompt, and the model's view of "
+    "the subject should stay. Write each as something that gets smaller when it is better met.",
+    "L1 = mean of -logp_target. For L2 make log-probabilities of both sets of logits with log_softmax; "
+    "then KL(M' ‖ M) = Σ p' (log p' - log p), with p' = exp(log p') from logits_new. L = L1 + kl · L2.",
+    "log_new = logits_new.log_softmax(-1)\n"
+    "log_old = ...\n"
+    "L1 = ...                                   # (5.17)\n"
+    "L2 = (log_new.exp() * (... - ...)).sum()   # (5.18)\n"
+    "return L1 + kl * L2",
 )
 
 EXPLANATION = (
-    "The first term asks for the new object after every prefix. Its mean, not its sum, keeps its balance with the second term "
-    "when the number of prefixes changes.",
-    "KL(M' ‖ M) averages over what the *edited* model says: a word that it now favours and the old one did not costs most. "
-    "log_softmax works on logits directly and never meets log 0.",
+    "The first term asks for the new object after every prefix. Its mean, not its sum, keeps its balance "
+    "with the second term when the number of prefixes changes.",
+    "KL(M' ‖ M) averages over what the *edited* model says: a word that it now favours and the old one "
+    "did not costs most. log_softmax works on logits directly and never meets log 0.",
 )

@@ -1,4 +1,4 @@
-"""`edu-edit check`, `hint` and `progress`: a notebook is judged in the terminal as in JupyterLab, and remembered."""
+"""`edu-edit check`, `hint`, `progress`: a notebook is judged in the terminal, and remembered."""
 
 import json
 import warnings
@@ -8,7 +8,7 @@ import pytest
 
 from autograder.cli import progress
 
-RIGHT = '''def second_moment(batches):
+RIGHT = """def second_moment(batches):
     total, count = 0, 0
     for keys in batches:
         keys = keys.double()
@@ -16,18 +16,18 @@ RIGHT = '''def second_moment(batches):
     if count == 0:
         raise ValueError("no key")
     return total / count
-'''
+"""
 STUB = "def second_moment(batches):\n    raise NotImplementedError\n"
-CENTRED = '''def second_moment(batches):
+CENTRED = """def second_moment(batches):
     keys = torch.cat(list(batches)).double()
     keys = keys - keys.mean(0)
     return keys.T @ keys / len(keys)
-'''
+"""
 
 
 @pytest.fixture
 def notebook(tmp_path):
-    """A small notebook in the form of a lesson: set-up, a long demonstration, a solution, a check, a hidden test."""
+    """A small notebook in a lesson's form: set-up, a long demonstration, a solution, a check, a test."""
 
     def make(solution: str, setup: str = "import torch\nfrom autograder import check") -> object:
         def marks(id: str, **which: bool) -> dict:
@@ -40,7 +40,9 @@ def notebook(tmp_path):
             cell("SIZE = 3\nraise RuntimeError('a demonstration was run')"),
             cell(solution, metadata=marks("rome-second_moment", solution=True)),
             cell('check("rome.second_moment", second_moment)'),
-            cell("raise RuntimeError('a test was run')", metadata=marks("rome-second_moment-test", grade=True)),
+            cell(
+                "raise RuntimeError('a test was run')", metadata=marks("rome-second_moment-test", grade=True)
+            ),
         ]
         path = tmp_path / "mine" / "05_rome" / "05_rome.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +142,9 @@ def test_a_hint_for_an_unknown_exercise_lists_the_ids(run):
 
 def test_progress_counts_what_is_done_and_what_is_next(run):
     before = json.loads(run("progress", "--json").stdout)
-    assert before["next"] == before["exercises"][0]["id"] and not any(row["done"] for row in before["exercises"])
+    assert before["next"] == before["exercises"][0]["id"] and not any(
+        row["done"] for row in before["exercises"]
+    )
     first = before["exercises"][0]
     progress.remember({first["id"]: (first["points"], first["points"])})
     after = json.loads(run("progress", "--json").stdout)
@@ -149,7 +153,9 @@ def test_progress_counts_what_is_done_and_what_is_next(run):
     assert "done" in run("progress").stdout
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"exercises": 3}', '{"exercises": {"rome.second_moment": 1}}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"exercises": 3}', '{"exercises": {"rome.second_moment": 1}}']
+)
 def test_a_damaged_progress_file_counts_as_none(run, content):
     folder = progress.state_folder()
     folder.mkdir(parents=True)

@@ -45,7 +45,11 @@ def test_expected_errors_are_one_sentence(failing, error, code, said):
 def test_unexpected_errors_say_how_to_see_more(failing):
     result = typer.testing.CliRunner().invoke(failing(TypeError("bad operand")), ["fail"])
     assert result.exit_code == 1
-    assert result.stderr.count("\n") == 1 and "EDU_EDIT_DEBUG=1" in result.stderr and "bad operand" in result.stderr
+    assert (
+        result.stderr.count("\n") == 1
+        and "EDU_EDIT_DEBUG=1" in result.stderr
+        and "bad operand" in result.stderr
+    )
 
 
 def test_debugging_shows_the_traceback(failing, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 
 from autograder.cli import lessons, start
 from autograder.cli.errors import BadInput
-from autograder.cli.files import write_whole, writable_folder
+from autograder.cli.files import writable_folder, write_whole
 
 
 @pytest.fixture
@@ -43,7 +43,10 @@ def test_an_unknown_lesson_names_those_that_exist(students, text):
 def test_start_copies_the_whole_lesson(run, students, tmp_path):
     result = run("start", "5", "--no-open", "--folder", tmp_path / "mine")
     assert result.exit_code == 0
-    assert sorted(p.name for p in (tmp_path / "mine" / "05_rome").iterdir()) == ["05_rome.ipynb", "picture.png"]
+    assert sorted(p.name for p in (tmp_path / "mine" / "05_rome").iterdir()) == [
+        "05_rome.ipynb",
+        "picture.png",
+    ]
 
 
 def test_start_never_overwrites(run, students, tmp_path):
@@ -79,7 +82,9 @@ def test_start_where_a_file_stands_in_the_way(run, students, tmp_path):
 
 def test_start_without_jupyterlab_says_where_the_lesson_is(run, students, tmp_path, monkeypatch):
     found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "jupyterlab" else found(name))
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "jupyterlab" else found(name)
+    )
     result = run("start", "5", "--folder", tmp_path / "mine")
     assert result.exit_code == 1
     assert "JupyterLab is not installed" in result.stderr and "pip install jupyterlab" in result.stderr

@@ -1,0 +1,382 @@
+"""Checks over the whole list of exercises: what is right passes, every known misconception gets its own
+sentence.
+"""
+
+import contextlib
+import html
+import re
+import time
+import types
+from importlib import import_module
+
+import pytest
+import torch
+
+import autograder.exercises
+from autograder import EXERCISES, check, explain, grade, mutants_of, reset, stub
+from autograder.claims import Claim, close, tensor_gate
+from autograder.exercises import Exercise, exercise
+from edu_edit.loading import BUNDLED
+
+MODEL_IDS = {"rome.rome"}  # judged on the bundled model, seconds per answer
+IDS = [row.id for row in EXERCISES]
+FAST = [id for id in IDS if id not in MODEL_IDS]
+needs_model = pytest.mark.skipif(
+    not (BUNDLED / "atlas-gpt2" / "moments.safetensors").is_file(),
+    reason="atlas-gpt2 is not bundled with its moments",
+)
+ALL = [pytest.param(id, marks=needs_model if id in MODEL_IDS else ()) for id in IDS]
+MUTANTS = [
+    pytest.param(id, mutant, id=f"{id}-{mutant.name}", marks=needs_model if id in MODEL_IDS else ())
+    for id in IDS
+    for mutant in mutants_of(id)
+]
+
+
+def reference(id):
+    row = exercise(id)
+    return getattr(import_module(row.reference), row.function)
+
+
+def claims_of(id):
+    return import_module(f"autograder.lessons.{id}").CLAIMS
+
+
+def words(page):
+    """An HTML card as its reader sees it."""
+    return " ".join(html.unescape(re.sub("<[^>]*>", "", page)).split())
+
+
+def joined(text):
+    return " ".join(text.replace("`", "").split())
+
+
+@pytest.mark.parametrize("id", ALL)
+def test_reference_gets_full_marks(id):
+    for seed in range(1 if id in MODEL_IDS else 4):
+        score = grade(id, reference(id), seed=seed)
+        assert score == exercise(id).points, score.text
+        assert check(id, reference(id), seed=seed) == exercise(id).points
+
+
+@pytest.mark.parametrize(("id", "mutant"), MUTANTS)
+def test_mutant_loses_points_and_gets_its_own_sentence(id, mutant):
+    for seed in range(1 if id in MODEL_IDS else 3):
+        score = grade(id, mutant.make(), seed=seed)
+        assert 0 <= score < exercise(id).points
+        assert score.judgement.cause_name == mutant.name
+        assert joined(mutant.sentence) in joined(score.text)
+        assert joined(mutant.sentence) in words(score._repr_html_())
+
+
+@pytest.mark.parametrize(("id", "mutant"), MUTANTS)
+def test_open_claims_never_blame_another_misconception(id, mutant):
+    score = check(id, mutant.make(), seed=5)
+    assert score.judgement.cause_name in ({mutant.name} if score < exercise(id).points else {""})
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_lists_are_complete(id):
+    content, mutants = import_module(f"autograder.lessons.{id}"), mutants_of(id)
+    assert len(mutants) >= 3
+    assert len({mutant.sentence for mutant in mutants}) == len(mutants)
+    assert len({mutant.name for mutant in mutants}) == len(mutants)
+    assert len(content.HINTS) == 3 and all(content.HINTS)
+    assert len({claim.name for claim in content.CLAIMS}) == len(content.CLAIMS)
+    assert {claim.open for claim in content.CLAIMS} == {True, False}
+    assert content.EXPLANATION
+
+
+def test_the_list_of_lesson_05_is_the_syllabus():
+    points = [(row.id, row.points) for row in EXERCISES if row.lesson == "05_rome"]
+    assert points == [
+        ("rome.subject_key", 2),
+        ("rome.second_moment", 3),
+        ("rome.value_loss", 3),
+        ("rome.optimise_value", 4),
+        ("rome.rank_one_update", 5),
+        ("rome.rome", 5),
+    ]
+    assert EXERCISES[4].header == "difficulty ●●●○○ · importance ●●●●● · 20 min · (5.19)-(5.21)"
+
+
+# ---- nothing for nothing ----
+
+
+def stubbed(*args):
+    raise NotImplementedError("Your code here")
+
+
+@pytest.mark.parametrize("judge", [check, grade])
+@pytest.mark.parametrize("empty", [stubbed, lambda *args: None, lambda *args: ...])
+@pytest.mark.parametrize("id", ALL)
+def test_stub_earns_nothing_and_is_answered_politely(id, empty, judge):
+    score = judge(id, empty)
+    assert score == 0
+    assert "Not started yet" in score.text or "gave back nothing" in joined(score.text)
+    assert not score.judgement.traceback and "✗ not kept" not in score.text
+    assert not score.judgement.cause
+
+
+@pytest.mark.parametrize("given", [None, ..., 3, torch.zeros(2)])
+@pytest.mark.parametrize("id", FAST)
+def test_what_is_no_function_is_answered_in_a_sentence(id, given):
+    assert grade(id, given) == 0
+    assert "wants the function itself" in joined(check(id, given).text)
+
+
+def noisy(arg):
+    """Another problem of the same shape."""
+    if hasattr(arg, "__next__"):
+        return iter([batch + 2 * torch.randn(batch.shape).to(batch.dtype) for batch in arg])
+    if isinstance(arg, torch.Tensor) and arg.is_floating_point():
+        other = torch.randn(arg.shape).to(arg.dtype)
+        return other @ other.T if arg.dim() == 2 and torch.equal(arg, arg.T) else other
+    if callable(arg):
+        return lambda v: 10 + (v * torch.linspace(-1, 1, len(v))).sum()
+    return arg
+
+
+@pytest.mark.parametrize("id", FAST)
+def test_zeros_inputs_and_answers_to_other_problems_earn_nothing(id):
+    ours, first = reference(id), {}
+
+    def zeros(*args):
+        return torch.zeros_like(ours(*args))
+
+    def other_problem(*args):
+        with torch.random.fork_rng():
+            torch.manual_seed(1)
+            return ours(*(noisy(arg) for arg in args))
+
+    def first_answer_again(*args):
+        answer = ours(*args)
+        return first.setdefault(answer.shape, ours(*(noisy(arg) for arg in args)))
+
+    def an_input(place):
+        return lambda *args: args[place] if place < len(args) else args[0]
+
+    for wrong in (zeros, other_problem, first_answer_again, *(an_input(place) for place in range(4))):
+        assert grade(id, wrong) == 0, grade(id, wrong).text
+
+
+@needs_model
+def test_edits_of_nothing_or_of_another_fact_earn_nothing():
+    from autograder.lessons.rome.rome_problems import facts
+    from edu_edit import Edit
+
+    ours = reference("rome.rome")
+
+    def nothing(lm, fact, layer):
+        return Edit(lm, {layer: torch.zeros(lm.D, lm.F)})
+
+    def another(lm, fact, layer):
+        other = next(
+            row for row in facts() if row.subject != fact.subject and row.target_new != fact.target_new
+        )
+        return ours(lm, other, layer)
+
+    for wrong in (nothing, another, lambda lm, fact, layer: lm, lambda lm, fact, layer: fact):
+        assert grade("rome.rome", wrong) == 0, grade("rome.rome", wrong).text
+
+
+@pytest.mark.parametrize("id", FAST)
+def test_gates_earn_nothing_by_themselves(id):
+    def noise(*args):
+        return torch.randn_like(reference(id)(*args))
+
+    assert grade(id, noise) == 0
+
+
+# ---- the student's function is called with care ----
+
+
+@pytest.mark.parametrize("id", FAST)
+def test_changed_arguments_are_noticed_and_harm_no_claim(id):
+    def wrecker(*args):
+        answer = reference(id)(*args)
+        for arg in args:
+            if isinstance(arg, torch.Tensor):
+                arg.zero_()
+        return answer
+
+    if id == "rome.second_moment":  # a stream's batches are the function's own
+        pytest.skip("takes no tensor")
+    score = grade(id, wrecker)
+    assert score == 0
+    assert "in place" in score.text
+    assert grade(id, reference(id)) == exercise(id).points
+
+
+@pytest.mark.parametrize("id", FAST)
+def test_same_seed_same_card_and_another_seed_another_problem(id):
+    wrong = mutants_of(id)[0].make()
+    texts = [check(id, wrong, seed=seed).text for seed in (3, 3, 4)]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_nothing_is_printed_whatever_the_function_does(capfd):
+    import sys
+    import warnings
+
+    def loud(keys, last):
+        print("keys", tuple(keys.shape))
+        print("oh", file=sys.stderr)
+        warnings.warn("careful", stacklevel=1)
+        torch.manual_seed(0)
+        return keys[:, -1].mean(0)
+
+    before = torch.random.get_rng_state()
+    score = grade("rome.subject_key", loud)
+    assert capfd.readouterr() == ("", "")
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert "| keys (1," in score.text
+
+
+def test_exception_becomes_a_sentence_and_its_traceback_is_folded():
+    def broken(W, C, k_star, v_star):
+        return W @ C @ v_star / 0
+
+    score = check("rome.rank_one_update", broken)
+    assert score == 0
+    text = joined(score.text)
+    assert "rank_one_update stopped with RuntimeError" in text and "return W @ C @ v_star / 0" in text
+    assert "<details><summary>Where it stopped</summary>" in score._repr_html_()
+    assert "autograder" not in score.judgement.traceback.replace("tests/autograder", "")
+
+
+@pytest.mark.parametrize("error", [SystemExit, RecursionError, AssertionError, StopIteration, MemoryError])
+def test_no_exception_escapes(error):
+    def broken(keys, last):
+        raise error
+
+    assert error.__name__ in check("rome.subject_key", broken).text
+
+
+def test_interrupting_a_check_interrupts_it():
+    def endless(keys, last):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check("rome.subject_key", endless)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda keys: keys[0], "The shape is not (F,)"),
+        (lambda keys: keys.numpy()[0, 0], "should give back a torch.Tensor"),
+        (lambda keys: keys[0, 0].double(), "The dtype is not the one of keys"),
+        (lambda keys: keys[0, 0].long(), "The dtype is not the one of keys"),
+        (lambda keys: keys[0, 0] * float("nan"), "not finite"),
+        (lambda keys: [1.0, 2.0], "should give back a torch.Tensor"),
+        (lambda keys: "key", "should give back a torch.Tensor"),
+    ],
+)
+def test_gates_say_what_came_and_what_was_expected(answer, said):
+    score = check("rome.subject_key", lambda keys, last: answer(keys))
+    assert score == 0
+    assert said in joined(score.text)
+    assert "yours" in score.text and "expected" in score.text
+
+
+def test_lying_comparisons_earn_nothing():
+    class Liar(torch.Tensor):
+        def __eq__(self, other):
+            return True
+
+        def norm(self, *args, **kwargs):
+            return torch.zeros(())
+
+    def liar(keys, last):
+        return torch.zeros(keys.shape[2]).as_subclass(Liar)
+
+    assert grade("rome.subject_key", liar) == 0
+
+
+def test_a_function_that_was_given_the_stub_of_another_is_not_called_a_stub():
+    def needs_another(keys, last):
+        return stubbed(keys)
+
+    assert "stopped with NotImplementedError" in joined(check("rome.subject_key", needs_another).text)
+
+
+def test_checks_are_quick():
+    start = time.process_time()
+    for id in FAST:
+        check(id, reference(id))
+        grade(id, reference(id))
+    assert time.process_time() - start < 3
+
+
+# ---- stubs, resets, explanations ----
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_stub_has_the_signature_and_docstring_and_no_solution(id):
+    source = stub(id)
+    assert source.startswith(f"def {exercise(id).function}(") and '"""' in source
+    assert source.rstrip().endswith('raise NotImplementedError("Your code here")')
+    body = source.rpartition('"""')[2]
+    assert body.strip() == 'raise NotImplementedError("Your code here")'
+    compile(source, "stub", "exec")
+    assert str(reset(id)) == source
+
+
+def test_explanation_comes_after_trying(monkeypatch):
+    monkeypatch.setattr("autograder.stubs.tried", set())
+    assert "First try it yourself" in explain("rome.rank_one_update")
+    check("rome.rank_one_update", stubbed)
+    assert "First try it yourself" in explain("rome.rank_one_update")
+    check("rome.rank_one_update", lambda W, C, k_star, v_star: W)
+    told = explain("rome.rank_one_update")
+    assert "def rank_one_update(" in told and "u = C^-1 k_*" in told
+
+
+def test_unknown_exercise_is_a_sentence():
+    with pytest.raises(KeyError, match="There is no exercise 'rome.nothing'"):
+        check("rome.nothing", stubbed)
+
+
+# ---- an exercise of two functions ----
+
+
+@pytest.fixture
+def pair(monkeypatch):
+    """A made-up exercise whose check takes two functions."""
+
+    def decide(student, generator):
+        x = torch.randn(3, generator=generator)
+        return close(student(student(x), of=1), x, 1e-6, "x")
+
+    content = types.SimpleNamespace(
+        ARGUMENTS=("x",),
+        ALSO=("there",),
+        MUTANTS=[],
+        HINTS=("", "", ""),
+        gate=lambda value, x: tensor_gate(value, x.shape, "(3,)", "x", x.dtype),
+        CLAIMS=(Claim("round trip", "back(there(x)) is x", "It is not.", decide, open=True),),
+    )
+    row = Exercise("made.there", "99_made", "Round trip", 2, 1, 1, 1, "(0)", "§0", "made")
+    monkeypatch.setattr(autograder.exercises, "EXERCISES", (*EXERCISES, row))
+    monkeypatch.setattr("autograder.checks.EXERCISES", (*EXERCISES, row))
+    monkeypatch.setattr("autograder.checks.import_module", lambda name: content)
+    return row.id
+
+
+def test_check_takes_two_functions_where_the_exercise_has_two(pair):
+    assert check(pair, lambda x: 2 * x, lambda x: x / 2) == 2
+    assert check(pair, lambda x: 2 * x, lambda x: x) == 0
+    assert "checked with 2 functions, and 1 came" in joined(check(pair, lambda x: x).text)
+
+
+def test_a_claim_that_fails_by_itself_is_not_blamed_on_the_student(monkeypatch):
+    def faulty(student, generator):
+        raise RuntimeError("the check is broken")
+
+    content = import_module("autograder.lessons.rome.subject_key")
+    monkeypatch.setattr(content, "CLAIMS", (Claim("faulty", "", "", faulty, open=True),))
+    with pytest.raises(RuntimeError, match="the check is broken"):
+        check("rome.subject_key", reference("rome.subject_key"))
+    with contextlib.suppress(RuntimeError):
+        grade("rome.subject_key", stubbed)

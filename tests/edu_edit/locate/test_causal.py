@@ -1,0 +1,167 @@
+"""Causal tracing: the authors' own figures, the laws, and a brute-force run of every cell."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from edu_edit import LM, Fact, load
+from edu_edit.locate import causal
+from edu_edit.tokens import encode
+from edu_edit.tracing import Site, intervene
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+CASES = json.loads((GOLDEN / "causal_trace.json").read_text())["cases"]
+FIGURES = load_file(GOLDEN / "causal_trace.safetensors")
+FACT = Fact("Felix Ember", "The language of {} is", "Elvan")
+
+
+def noise_for(lm: LM, fact: Fact, samples: int = 4, size: float = 0.5) -> Tensor:
+    start, stop = encode(lm, fact.prompt, fact.subject).span
+    return size * torch.randn(samples, stop - start, lm.D, generator=torch.Generator().manual_seed(1))
+
+
+def brute_force(lm: LM, fact: Fact, noise: Tensor, kind: str, width: int, sever: str | None = None) -> Tensor:
+    """Every cell by a whole forward pass with hooks, one layer after the other: slow and plain."""
+    text = encode(lm, fact.prompt, fact.subject)
+    ids = torch.tensor([text.ids] * (1 + len(noise)))
+    mask = torch.ones_like(ids)
+    begin, end = text.span
+
+    def corrupted(h: Tensor) -> Tensor:
+        h[1:, begin:end] += noise
+        return h
+
+    kept: dict[Site, Tensor] = {}
+
+    def run(changes: dict[Site, Callable[[Tensor], Tensor]]) -> Tensor:
+        with torch.no_grad(), intervene(lm, {Site("embed"): corrupted} | changes):
+            return lm.forward(ids, mask)[:, -1].softmax(-1)
+
+    everywhere = [Site(each, layer) for each in ("resid", "mlp", "attn") for layer in range(lm.n_layers)]
+    probs = run({site: lambda h, site=site: kept.setdefault(site, h.clone()) for site in everywhere})
+    answer = int(probs[0].argmax())
+    T, L = len(text.ids), lm.n_layers
+    out = torch.zeros(T, L)
+    for t in range(T):
+        for layer in range(L):
+            changes: dict[Site, Callable[[Tensor], Tensor]] = {}
+            low, high = max(0, layer - width // 2), min(L, layer - (-width // 2))
+            for inside in range(low, high):
+                clean = kept[Site(kind, inside)][0, t]  # type: ignore[arg-type]
+                changes[Site(kind, inside, t)] = lambda h, clean=clean: torch.cat([h[:1], clean.expand_as(h[1:])])  # type: ignore[arg-type]
+            for above in range(layer + 1, L) if sever else ():
+                frozen = kept[Site(sever, above)][1:, t]  # type: ignore[arg-type]
+                changes[Site(sever, above, t)] = lambda h, frozen=frozen: torch.cat([h[:1], frozen])  # type: ignore[arg-type]
+            out[t, layer] = (run(changes)[1:, answer] - probs[1:, answer]).mean()
+    return out
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+@pytest.mark.parametrize("kind", ["single", "mlp", "attn"])
+def test_maps_are_those_of_the_authors_code(case: dict[str, Any], kind: str) -> None:
+    lm = load(GOLDEN / "models" / case["model"])
+    fact = Fact(case["subject"], case["prompt"].replace(case["subject"], "{}"), "x")
+    noise = (case["noise_level"] * FIGURES[f"{case['id']}.unit_noise_f64"].double()).float()
+    width = 1 if kind == "single" else case["window"]
+    trace = causal.causal_trace(lm, fact, "resid" if kind == "single" else kind, width=width, noise=noise)  # type: ignore[arg-type]
+    scores = FIGURES[f"{case['id']}.scores.{kind}"]
+    low = case["kinds"][kind]["low_score"]
+    torch.testing.assert_close(trace.map + low, scores, atol=2e-6, rtol=0)
+    assert trace.p_corrupt == pytest.approx(low, abs=2e-6)
+    assert trace.p_clean == pytest.approx(case["kinds"][kind]["high_score"], abs=2e-6)
+    assert trace.span == tuple(case["subject_range"])
+
+
+@pytest.mark.parametrize("kind", ["resid", "mlp", "attn"])
+@pytest.mark.parametrize("width", [1, 2, 3])
+@pytest.mark.parametrize("sever", [None, "mlp", "attn"])
+def test_maps_equal_brute_force(golden_lm: LM, kind: Any, width: int, sever: Any) -> None:
+    noise = noise_for(golden_lm, FACT)
+    trace = causal.causal_trace(golden_lm, FACT, kind, width=width, sever=sever, noise=noise)
+    torch.testing.assert_close(trace.map, brute_force(golden_lm, FACT, noise, kind, width, sever), atol=3e-6, rtol=0)
+
+
+def test_maps_equal_brute_force_on_every_shape_of_model(any_lm: LM) -> None:
+    noise = noise_for(any_lm, FACT)
+    trace = causal.causal_trace(any_lm, FACT, "mlp", width=2, noise=noise)
+    torch.testing.assert_close(trace.map, brute_force(any_lm, FACT, noise, "mlp", 2), atol=3e-6, rtol=0)
+
+
+def test_the_laws_of_the_map(golden_lm: LM) -> None:
+    trace = causal.causal_trace(golden_lm, FACT, noise=noise_for(golden_lm, FACT))
+    assert not trace.map[: trace.span[0]].any()  # before the subject nothing is corrupted
+    assert not trace.map[:-1, -1].any()  # at the last layer only the last token is read
+    assert trace.map[-1, -1].item() == pytest.approx(trace.p_clean - trace.p_corrupt, abs=1e-6)
+
+
+def test_severing_leaves_the_last_layer_as_it_is(golden_lm: LM) -> None:
+    noise = noise_for(golden_lm, FACT)
+    plain = causal.causal_trace(golden_lm, FACT, noise=noise)
+    for sever in ("mlp", "attn"):
+        severed = causal.causal_trace(golden_lm, FACT, sever=sever, noise=noise)
+        torch.testing.assert_close(severed.map[:, -1], plain.map[:, -1], atol=1e-7, rtol=0)
+        assert severed.p_corrupt == plain.p_corrupt
+
+
+def test_no_noise_means_no_effect(golden_lm: LM) -> None:
+    noise = torch.zeros_like(noise_for(golden_lm, FACT))
+    assert causal.causal_trace(golden_lm, FACT, noise=noise).map.abs().max() < 1e-6
+
+
+def test_one_seed_gives_one_map_and_the_model_stays(golden_lm: LM, snapshot: Callable[[LM], dict[str, Tensor]]) -> None:
+    before = snapshot(golden_lm)
+    noise = noise_for(golden_lm, FACT)
+    maps = [causal.causal_trace(golden_lm, FACT, "attn", width=3, noise=noise).map for _ in range(2)]
+    assert torch.equal(*maps)
+    assert all(torch.equal(before[name], tensor) for name, tensor in golden_lm.model.state_dict().items())
+
+
+def test_noise_of_another_shape_is_refused_in_a_sentence(golden_lm: LM) -> None:
+    with pytest.raises(ValueError, match="this subject needs"):
+        causal.causal_trace(golden_lm, FACT, noise=torch.zeros(3, 7, golden_lm.D))
+
+
+def test_corrupt_and_restore_leave_row_0_and_their_arguments_alone() -> None:
+    h, noise = torch.randn(4, 6, 3), torch.randn(3, 2, 3)
+    kept = h.clone()
+    out = causal.corrupt(h, (1, 3), noise)
+    assert torch.equal(h, kept) and torch.equal(out[0], h[0])
+    torch.testing.assert_close(out[1:, 1:3] - h[1:, 1:3], noise)
+    back = causal.restore(out, 2)
+    assert torch.equal(back[1:, 2], h[:1, 2].expand(3, -1)) and torch.equal(back[:, 1], out[:, 1])
+
+
+def test_noise_is_three_standard_deviations_of_all_entries() -> None:
+    embeddings = 0.1 * torch.randn(500, 40, generator=torch.Generator().manual_seed(0))
+    assert causal.noise_std(embeddings) == pytest.approx(3 * embeddings.flatten().std().item())
+
+
+def test_windows_are_clipped_at_the_ends() -> None:
+    asked: list[list[int]] = []
+
+    def run(sites: list[Site]) -> float:
+        asked.append([site.layer for site in sites])
+        return float(len(sites))
+
+    sizes = causal.trace_map(run, T=1, L=12, width=10, kind="mlp")
+    assert asked[0] == [0, 1, 2, 3, 4] and asked[6] == list(range(1, 11))
+    assert sizes.tolist() == [[5, 6, 7, 8, 9, 10, 10, 10, 9, 8, 7, 6]]
+
+
+def test_severed_sites_lie_above_the_layer_at_the_same_token() -> None:
+    assert causal.severed_sites(3, 1, 4, "mlp") == [Site("mlp", 2, 3), Site("mlp", 3, 3)]
+    assert causal.severed_sites(3, 3, 4, "attn") == []
+
+
+def test_roles_average_over_tokens_first_then_over_maps() -> None:
+    first, second = torch.tensor([[9.0], [1.0], [3.0], [5.0], [7.0]]), torch.tensor([[2.0], [4.0]])
+    roles = [torch.tensor([-1, 0, 2, 4, 4]), torch.tensor([0, 5])]
+    average = causal.average_by_role([first, second], roles)[:, 0]
+    assert average[[0, 2, 4, 5]].tolist() == [1.5, 3.0, 6.0, 4.0]
+    assert average[[1, 3]].isnan().all()

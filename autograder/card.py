@@ -26,7 +26,7 @@ def html_card(judgement: Judgement) -> str:
     title = f"<strong>{mark(done)} {escape(judgement.id)}</strong> · {escape(judgement.title)}"
     parts = [f'<p style="{LINE}">{title} · {escape(judgement.headline)}</p>', paragraph(judgement.note)]
     if judgement.findings:
-        rows = "".join(claim_item(finding) for finding in judgement.findings)
+        rows = "".join(claim_item(finding, judgement.words) for finding in judgement.findings)
         parts.append(f'<ul style="list-style:none;padding-left:.5em;margin:.3em 0">{rows}</ul>')
     parts.append(paragraph(judgement.cause, "Likely cause:"))
     parts.append(folded("Your function printed", judgement.printed))
@@ -66,10 +66,10 @@ def folded(title: str, text: str) -> str:
     return f'<details><summary>{escape(title)}</summary><pre style="{CODE}">{escape(text)}</pre></details>'
 
 
-def claim_item(finding: Finding) -> str:
+def claim_item(finding: Finding, words: tuple[str, str]) -> str:
     """One claim: mark, word and sentence; below a failing one, what was said and both values."""
     verdict = finding.verdict
-    word = "kept" if finding.kept else "not kept"
+    word = words[0] if finding.kept else words[1]
     error = f" (error {verdict.error:.1e})" if verdict.error is not None else ""
     inside = f"{mark(finding.kept)} <strong>{word}</strong> · {rich(finding.sentence)}{error}"
     if not finding.kept:

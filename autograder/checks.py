@@ -52,22 +52,10 @@ def judge(row: Exercise, functions: tuple[Callable[..., Any], ...], seed: int, e
     claims: tuple[Claim, ...] = content.CLAIMS
     asked = [claim for claim in claims if claim.open or everything]
     hidden = len(claims) - len(asked)
-    if len(functions) != 1 + len(getattr(content, "ALSO", ())):
-        return noted(
-            row,
-            hidden,
-            say("too few", id=row.id, wanted=1 + len(getattr(content, "ALSO", ())), given=len(functions)),
-        )
-    for function in functions:
-        if not callable(function):
-            return noted(
-                row,
-                hidden,
-                say("not callable", id=row.id, function=row.function, given=type(function).__name__),
-            )
-    student = Student(
-        functions, (row.function, *getattr(content, "ALSO", ())), content.ARGUMENTS, content.gate, seed
-    )
+    names = (row.function, *getattr(content, "ALSO", ()))
+    if misuse := misused(row, functions, names):
+        return noted(row, hidden, misuse)
+    student = Student(functions, names, content.ARGUMENTS, content.gate, seed)
     findings: list[Finding] = []
     failed: list[Call] = []
     for claim in asked:
@@ -80,14 +68,16 @@ def judge(row: Exercise, functions: tuple[Callable[..., Any], ...], seed: int, e
     cause = likely_cause(content.MUTANTS, student.calls, failed, seed) if failed else None
     stop = next((call.stop for call in failed if call.stop), None)
     kept = sum(finding.kept for finding in findings)
+    earned = float(row.points) if kept == len(asked) else round(row.points * kept / len(asked), 2)
+    count = say("open count" if hidden else "all count", kept=kept, total=len(asked), more=hidden)
     return Score(
         Judgement(
             id=row.id,
             title=row.title,
             equation=f"{row.equation} in {row.source}",
             points=row.points,
-            earned=float(row.points) if kept == len(asked) else round(row.points * kept / len(asked), 2),
-            headline=headline(row, kept, len(asked), hidden),
+            earned=earned,
+            headline=f"{earned:g} / {row.points} points · {count}",
             findings=tuple(findings),
             hidden=hidden,
             cause=cause.sentence if cause else "",
@@ -97,6 +87,16 @@ def judge(row: Exercise, functions: tuple[Callable[..., Any], ...], seed: int, e
             printed=next((call.printed for call in student.calls if call.printed), ""),
         )
     )
+
+
+def misused(row: Exercise, functions: tuple[Any, ...], names: tuple[str, ...]) -> str:
+    """What is wrong with what was handed in, before anything is called; empty when nothing is."""
+    if len(functions) != len(names):
+        return say("too few", id=row.id, wanted=len(names), given=len(functions))
+    strange = next((function for function in functions if not callable(function)), row)
+    if strange is row:
+        return ""
+    return say("not callable", id=row.id, function=row.function, given=type(strange).__name__)
 
 
 def decided(claim: Claim, student: Student, everything: bool) -> Finding:
@@ -153,22 +153,13 @@ def noted(row: Exercise, hidden: int, note: str) -> Score:
 def sentence_of_stop(student: Student) -> str:
     """An exception in one sentence; the traceback is folded away below the claims."""
     call = student.calls[-1]
-    assert call.stop is not None
+    if call.stop is None:  # nothing came back: the whole card will say so
+        return ""
     error = f"{call.stop.kind}: {call.stop.message}" if call.stop.message else call.stop.kind
     name = student.names[call.of]
     if not call.stop.code:
         return say("error", function=name, error=error)
     return say("error line", function=name, error=error, line=call.stop.line, code=f"`{call.stop.code}`")
-
-
-def headline(row: Exercise, kept: int, asked: int, hidden: int) -> str:
-    earned = row.points if kept == asked else round(row.points * kept / asked, 2)
-    count = (
-        say("open count", kept=kept, total=asked, more=hidden)
-        if hidden
-        else say("all count", kept=kept, total=asked)
-    )
-    return f"{earned:g} / {row.points} points · {count}"
 
 
 def next_step(row: Exercise, all_kept: bool, hidden: int) -> str:

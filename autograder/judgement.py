@@ -62,3 +62,4 @@ class Judgement:
     next_step: str = ""
     traceback: str = ""
     printed: str = ""
+    words: tuple[str, str] = ("kept", "not kept")

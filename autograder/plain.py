@@ -17,7 +17,7 @@ def plain_card(judgement: Judgement) -> str:
     if judgement.note:
         lines += wrapped(judgement.note, "  ")
     for finding in judgement.findings:
-        lines += claim_lines(finding)
+        lines += claim_lines(finding, judgement.words)
     if judgement.cause:
         lines += wrapped(f"Likely cause: {judgement.cause}", "  ")
     if judgement.printed:
@@ -31,10 +31,10 @@ def plain_card(judgement: Judgement) -> str:
     return "\n".join(lines)
 
 
-def claim_lines(finding: Finding) -> list[str]:
+def claim_lines(finding: Finding, words: tuple[str, str]) -> list[str]:
     """One claim: its sentence, kept or not, and what is known about a failure."""
     verdict = finding.verdict
-    mark = "✓ kept    " if finding.kept else "✗ not kept"
+    mark = f"✓ {words[0]:8}" if finding.kept else f"✗ {words[1]:8}"
     tail = f" (error {verdict.error:.1e})" if verdict.error is not None else ""
     lines = wrapped(f"{mark}  {finding.sentence}{tail}", "  ")
     if not finding.kept:

@@ -48,6 +48,14 @@ class QuizView:
     def _repr_html_(self) -> str:
         return self.static()
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        """Text and static twin for all readers, and the clickable quiz for those with a live kernel."""
+        return {
+            **(self.widget()._repr_mimebundle_() or {}),
+            "text/plain": repr(self),
+            "text/html": self.static(),
+        }
+
     def widget(self) -> Any:
         """The quiz as ipywidgets: choosing an option shows its explanation and writes the letter into
         `answers`.

@@ -89,17 +89,9 @@ def grade_quiz(id: str, answers: dict[str, str]) -> Score:
     findings = tuple(answered(question, given.get(question.name, "")) for question in found.questions)
     right, total = sum(finding.kept for finding in findings), len(findings)
     earned = float(found.points) if right == total else round(found.points * right / total, 2)
-    return Score(
-        Judgement(
-            id,
-            found.title,
-            "",
-            found.points,
-            earned,
-            f"{earned:g} / {found.points} points · {right} of {total} right",
-            findings,
-        )
-    )
+    headline = f"{earned:g} / {found.points} points · {right} of {total} right"
+    words = ("right", "not right")
+    return Score(Judgement(id, found.title, "", found.points, earned, headline, findings, words=words))
 
 
 def answered(question: Question, letter: object) -> Finding:

@@ -10,7 +10,7 @@ SENTENCES = {
     "nothing": "{function} gave back nothing (None). Is it still the stub, or is a `return` missing at its "
     "end?",
     "not callable": "check wants the function itself: check({id!r}, {function}). What came was {given}.",
-    "too few": "{id} is checked with {wanted} functions, and {given} came.",
+    "too few": "{id} is checked with {wanted} function(s), and {given} came.",
     "error": "{function} stopped with {error}",
     "error line": "{function} stopped with {error}, in its line {line}: {code}",
     "unexpected": "The check could not read what {function} gave back ({error}). Compare it with the "
@@ -26,13 +26,11 @@ SENTENCES = {
     "finite": "Some entries are not finite (nan or inf).",
     "all kept open": "All open claims hold. {more} more are checked at grading.",
     "all kept": "All claims hold. Well done.",
-    "next hint": "Change your function and run this cell again. Stuck? hint({id!r})",
+    "next hint": "Change your function and run this cell again. Stuck? `hint({id!r})`",
     "next exercise": "Next: {title} ({next_id}).",
     "next lesson": "That was the last exercise of this lesson.",
     "open count": "open {kept}/{total} · {more} more at grading",
-    "open count done": "open {kept}/{total}",
     "all count": "{kept} of {total} claims hold",
-    "hidden": "checked at grading",
     "try first": "First try it yourself: run check({id!r}, {function}) with your own code once. Then "
     "explain({id!r}) shows ours.",
     "no answer": "Not answered yet: write a letter for {name!r} into your answers.",

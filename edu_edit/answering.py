@@ -50,7 +50,12 @@ def answers(lm: LM, prompts: Sequence[str], max_tokens: int = 8) -> list[str]:
             break
         ids = torch.cat([ids, fresh[:, None].to(ids.device)], dim=1)
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-    return [SENTENCE_END.split(_text(lm, row))[0].strip() for row in rows]
+    return [first_sentence(_text(lm, row)) for row in rows]
+
+
+def first_sentence(text: str) -> str:
+    """The text up to its first newline or sentence end, without the closing mark, stripped."""
+    return SENTENCE_END.split(text)[0].strip().rstrip(".!?")
 
 
 def _cached(lm: LM, ids: Tensor, mask: Tensor, cache: Any) -> tuple[Tensor, Any]:

@@ -108,8 +108,7 @@ class Edit:
         return found
 
     def on(self) -> "Edit":
-        """Switch the edit on. Raises RuntimeError when it is on already; a failure leaves the model as it
-        was.
+        """Switch the edit on. Raises RuntimeError when it is on already; a failure leaves no trace.
 
         Warns when rounding into the weights' precision swallows more than a hundredth of the change.
         """

@@ -170,7 +170,7 @@ def cost(edits: Sequence[Edit]) -> Efficiency:
         for name in ("forward_passes", "backward_passes")
     }
     return Efficiency(
-        sum(one.seconds for one in edits), sum(one.extra_bytes for one in edits), edits=len(edits), **passes
+        float(sum(one.seconds for one in edits)), sum(one.extra_bytes for one in edits), edits=len(edits), **passes
     )
 
 

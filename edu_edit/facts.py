@@ -12,29 +12,28 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-Pairs = tuple[tuple[str, str], ...]
+Prompts = Sequence[str]
+Pairs = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One fact (subject, relation, object) that an edit changes from `target_true` to `target_new`, with its
-    probes.
+    """A fact (subject, relation, object) that an edit changes from `target_true` to `target_new`, with probes.
 
     prompt: holds `{}` once, for the subject; other braces are plain text. The object comes right after it.
     target_new, target_true: the object after the edit, and in truth (None where nobody knows it).
-    paraphrases, neighborhood: filled prompts, of the same fact and of other subjects with the same true
-    object.
-    portability, reverse: (prompt, answer) pairs that hold if `target_new` were true. No string begins or ends
-    with a blank: the library puts one where prompt and tokenizer need it.
-    Raises ValueError, in one sentence, for anything else.
+    paraphrases, neighborhood: filled prompts of the same fact, and of other subjects with its true object.
+    portability, reverse: (prompt, answer) pairs that hold if `target_new` were true.
+    Sequences become tuples. No string begins or ends with a blank: the library puts one where prompt and
+    tokenizer need it. Raises ValueError, in one sentence, for anything else.
     """
 
     subject: str
     prompt: str
     target_new: str
     target_true: str | None = None
-    paraphrases: tuple[str, ...] = ()
-    neighborhood: tuple[str, ...] = ()
+    paraphrases: Prompts = ()
+    neighborhood: Prompts = ()
     portability: Pairs = ()
     reverse: Pairs = ()
 
@@ -64,7 +63,7 @@ class Fact:
         return self.prompt.replace("{}", self.subject)
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> "Fact":
+    def from_json(cls, row: Any) -> "Fact":
         """The fact that a JSON object describes: this class' field names, or a row of CounterFact's own file.
 
         Raises ValueError for an unknown or a missing field, and where `Fact` does.
@@ -80,7 +79,8 @@ class Fact:
             raise ValueError(
                 f"the field {missing[0]!r} is missing: a fact needs subject, prompt and target_new."
             )
-        return cls(**row)
+        pairs = {name: _tuples(row[name]) for name in ("portability", "reverse") if name in row}
+        return cls(**{**row, **pairs})
 
     def to_json(self) -> dict[str, Any]:
         """The fact as plain data, which `from_json` reads back."""
@@ -175,6 +175,11 @@ def _pair(pair: object, name: str, subject: str) -> tuple[str, str]:
             f"{name} holds pairs (prompt, answer), but one entry is {pair!r:.60}: give both parts."
         )
     return _filled(pair[0], name, subject), _checked_text(pair[1], f"An answer in {name}")
+
+
+def _tuples(pairs: object) -> object:
+    """JSON's lists of two as tuples; whatever else there is, `Fact` refuses by name."""
+    return [tuple(p) if isinstance(p, list) else p for p in pairs] if isinstance(pairs, list) else pairs
 
 
 def _from_counterfact(row: Mapping[str, Any]) -> dict[str, Any]:

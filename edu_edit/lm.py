@@ -43,9 +43,7 @@ class LM:
     ) -> None:
         family = str(model.config.model_type)
         if family not in FAMILIES:
-            raise ValueError(
-                f"{name} is a {family!r} model, but edu_edit reads {', '.join(FAMILIES)}: take one."
-            )
+            raise ValueError(f"{name} is a {family!r} model; edu_edit reads {', '.join(FAMILIES)}: take one.")
         body: Any = getattr(model, "transformer" if family == "gpt2" else "model")
         self.model: Any = model
         self.model.eval()

@@ -183,7 +183,7 @@ def _paired(first: Sequence[str], second: Sequence[str]) -> list[tuple[str, str]
     return list(zip(first, second, strict=True))
 
 
-def _share(values: Sequence[float]) -> float:
+def _share(values: Sequence[bool] | Sequence[float]) -> float:
     if not values:
         raise ValueError("A rate over no prompts has no value: give at least one.")
     return sum(values) / len(values)

@@ -16,7 +16,9 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         temporary.touch()
-        readable = temporary.stat().st_mode  # as the user's other files; safetensors would hide it from the group
+        readable = (
+            temporary.stat().st_mode
+        )  # as the user's other files; safetensors would hide it from the group
         save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, dict(header))
         temporary.chmod(readable)
         temporary.replace(path)

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 SEED = 0
 MEANINGS = {
-    "accuracy": "does the edited prompt give the new answer?",
-    "generality": "do its paraphrases?",
-    "portability": "do questions that follow from it?",
-    "locality": "do neighbours answer as before?",
+    "accuracy": "is the new answer given?",
+    "generality": "also to paraphrases?",
+    "portability": "do its consequences hold?",
+    "locality": "do neighbours stay?",
 }
 
 
@@ -82,11 +82,12 @@ def measure(
     scores = evaluate(lm, edit, [fact])
     sides: dict[str, Mapping[str, Rate]] = {"before": scores.before, "after": scores.after}
     if others:
+        console.print(f"  editing {len(others)} other facts, each alone, since one fact proves little")
         edits = []
         for number, other in enumerate(others, start=1):
             tell(f"editing {other.subject} ({number} of {len(others)} other facts)")
             edits.append(rome_edit(lm, other))
-        sides[f"{len(others)} other facts, after"] = evaluate(lm, edits, others).after
+        sides[f"{len(others)} others"] = evaluate(lm, edits, others).after
     table = Table("property", *sides, "what it asks")
     for name, meaning in MEANINGS.items():
         table.add_row(
@@ -94,7 +95,7 @@ def measure(
         )
     extra = f"{edit.extra_bytes} extra bytes" if edit.extra_bytes else "no extra bytes"
     blanks = [""] * (len(sides) - 2)
-    table.add_row("efficiency", "", f"{edit.seconds:.1f} s", *blanks, f"what did the edit cost? ({extra})")
+    table.add_row("efficiency", "", f"{edit.seconds:.1f} s", *blanks, f"what did it cost? ({extra})")
     console.print(table)
     if missing := [name for name in MEANINGS if name not in scores.after]:
         console.print(f"  not measured: {', '.join(missing)} (a fact of your own names no such prompts)")

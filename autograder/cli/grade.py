@@ -81,7 +81,8 @@ def show(results: list[Any], out: Path) -> None:
 
     ids = list(dict.fromkeys(id for result in results for id in result.points))
     most = {row.id: row.points for row in EXERCISES}
-    table = Table("student", *(id.partition(".")[2] for id in ids), "total", title="points")
+    numbers = [str(number) for number, _ in enumerate(ids, start=1)]
+    table = Table("student", *numbers, "total", title="points by exercise")
     total = sum(most[id] for id in ids)
     for result in results:
         if not result.rejected:
@@ -89,6 +90,9 @@ def show(results: list[Any], out: Path) -> None:
             table.add_row(result.student, *cells, f"{result.score:g}/{total:g}")
     console = Console()
     console.print(table)
+    console.print(
+        " · ".join(f"{number} {id}" for number, id in zip(numbers, ids, strict=True)), highlight=False
+    )
     for result in results:
         if result.rejected:
             console.print(f"not graded: {result.student}: {result.rejected}", soft_wrap=True, markup=False)

@@ -1,7 +1,7 @@
 """The learner's functions, taken out of a notebook file without running the notebook.
 
-Of the ordinary cells only imports, definitions and plain constants are run; of the solution cells
-everything. So the long demonstrations of a lesson cost nothing, and half a notebook can be checked.
+Of the ordinary cells only imports, definitions and assignments without a call are run; of the solution
+cells everything. So the demonstrations of a lesson cost nothing, and half a notebook can be checked.
 """
 
 import ast
@@ -52,7 +52,7 @@ def read_answers(path: Path) -> Answers:
         marks = cell.metadata.get("nbgrader", {})
         graded, solution = bool(marks.get("grade")), bool(marks.get("solution"))
         answers.calls |= calls_of_check(cell.source)
-        if graded and not solution:
+        if (graded and not solution) or "demo" in cell.metadata.get("tags", []):
             continue
         name = marks.get("grade_id", "a cell")
         source = "\n".join("" if LINE_MAGIC.match(line) else line for line in cell.source.splitlines())
@@ -63,7 +63,7 @@ def read_answers(path: Path) -> Answers:
                 answers.stopped[name] = f"line {error.lineno} is not Python: {error.msg}"
             continue
         if not solution:
-            tree.body = [node for node in tree.body if isinstance(node, DEFINITIONS) or is_constant(node)]
+            tree.body = [node for node in tree.body if isinstance(node, DEFINITIONS) or calls_nothing(node)]
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(
@@ -75,15 +75,9 @@ def read_answers(path: Path) -> Answers:
     return answers
 
 
-def is_constant(node: ast.stmt) -> bool:
-    """`N = 3`, `NAME = "x"`: assignments that run nothing."""
-    if not isinstance(node, ast.Assign):
-        return False
-    try:
-        ast.literal_eval(node.value)
-    except (ValueError, TypeError):
-        return False
-    return True
+def calls_nothing(node: ast.stmt) -> bool:
+    """`N = 3`, `pieces = library`: assignments without a call, which cost nothing."""
+    return isinstance(node, ast.Assign) and not any(isinstance(part, ast.Call) for part in ast.walk(node))
 
 
 def calls_of_check(source: str) -> dict[str, tuple[str, ...]]:

@@ -42,23 +42,24 @@ def sampled_prefixes(
 
 def _sentence(text: str) -> str:
     """One line that ends as a sentence, with the blank that the next one needs; a split character is dropped."""
-    line = " ".join(text.replace("\ufffd", "").split())
+    line = " ".join(text.replace("\ufffd", "").replace("{}", "").split())
     return line + (" " if line.endswith(SENTENCE_ENDS) else ". ") if line else ""
 
 
-def prefixes_of(lm: LM, prefixes: int | Sequence[str], generator: torch.Generator | None) -> list[str]:
-    """The prefix texts: for a number n, none and n sampled ones; a list of texts, or of templates ending in `{}`, as it is.
+def prompt_templates(lm: LM, prefixes: int | Sequence[str], generator: torch.Generator | None) -> list[str]:
+    """Texts with `{}` for the prompt: for a number n the bare `{}` and n sampled prefixes; a list as it is.
 
-    Raises ValueError for a negative number, an empty list, and a template that does not end in its `{}`.
+    Raises ValueError for a negative number, an empty list, and a text that does not hold one `{}`.
     """
     if isinstance(prefixes, int):
         if prefixes < 0:
-            raise ValueError(f"prefixes={prefixes}: give 0 or more, or a list of texts.")
-        return ["", *sampled_prefixes(lm, prefixes, generator)]
-    texts = [template.removesuffix("{}") for template in ([prefixes] if isinstance(prefixes, str) else prefixes)]
-    if not texts or any("{}" in text for text in texts):
-        raise ValueError(f"prefixes={prefixes!r}: a list holds one text or more, each to stand before the prompt `{{}}`.")
-    return texts
+            raise ValueError(f"prefixes={prefixes}: give 0 or more, or a list of texts with {{}} for the prompt.")
+        return ["{}", *(prefix + "{}" for prefix in sampled_prefixes(lm, prefixes, generator))]
+    templates = [prefixes] if isinstance(prefixes, str) else list(prefixes)
+    for template in templates or [""]:
+        if template.count("{}") != 1:
+            raise ValueError(f"The prefix {template!r} must hold {{}} exactly once, where the prompt goes: 'Then. {{}}'.")
+    return templates
 
 
 def kept_prompts(lm: LM, fact: Fact, keep: str | Sequence[str]) -> list[tuple[Encoded, int]]:
@@ -86,7 +87,7 @@ def _template(prompt: str, subject: str) -> str:
         return prompt
     before, name, after = prompt.rpartition(subject)
     if not name:
-        raise ValueError(f"The prompt to keep {prompt!r} does not name {subject!r}: the edit acts where the subject is.")
+        raise ValueError(f"The prompt to keep {prompt!r} does not hold the subject {subject!r}, where the edit acts: name it.")
     return before + "{}" + after
 
 

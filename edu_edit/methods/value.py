@@ -1,29 +1,38 @@
-"""The value v_* that ROME writes: what the FFN must say at the subject so that the model gives the new answer.
+"""The pair (k_*, v_*) that ROME writes: the subject's key, and what the FFN must answer to it.
 
-Meng et al. 2022 (ROME) section 3.1, textbook (5.16)-(5.18). v = o_0 + delta takes the place of the FFN's output at the
+Meng et al. 2022 (ROME) section 3.1, textbook (5.15)-(5.18). k_* is the key at the subject's last token, averaged over
+prefixes. v = o_0 + delta takes the place of the FFN's output at the
 subject's last token, and delta minimises
 
     L(delta) = 1/N sum_j -1/|o| sum_i log P_delta(o_i | x_j + p, o_<i)     the new answer, after every prefix (5.16)
                + kl KL(P_delta(. | p') || P_0(. | p'))                     what else the model thinks of it (5.17)
                + wd |delta| / |o_0|^2                                      released code's weight decay
 
-The same delta is added in every prompt. Source: methods of the paper's released settings (Adam, a ball, a stop at .05).
+where |o| counts the answer's tokens. The same delta is added in every prompt. Source: methods of the paper's released settings (Adam, a ball, a stop at .05).
 Shapes: N prefixes, K kept prompts, R = N + K rows, T tokens, D model width, F FFN width, V vocabulary.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from edu_edit.facts import Fact
 from edu_edit.lm import LM
-from edu_edit.methods.contexts import aligned
+from edu_edit.methods.contexts import aligned, kept_prompts
 from edu_edit.replay import keep_run, replay, unembed
-from edu_edit.tokens import Encoded
+from edu_edit.tokens import encode, target_ids
 from edu_edit.tracing import Site
 
 LOW_ENOUGH = 0.05
+
+
+def subject_key(keys: Float[Tensor, "N T F"], last: Int[Tensor, " N"]) -> Float[Tensor, " F"]:
+    """k_*: the mean over N prefixes of the key at the subject's last token, token last[j] of text j. Equation (5.15)."""
+    return keys[torch.arange(len(keys), device=keys.device), last].mean(0)
 
 
 def value_loss(
@@ -55,7 +64,7 @@ def optimise_value(
     for _ in range(steps):
         with torch.enable_grad():
             loss = loss_of(v0 + delta)
-            if loss < LOW_ENOUGH:
+            if loss.item() < LOW_ENOUGH:
                 break
             (delta.grad,) = torch.autograd.grad(loss, delta)
         adam.step()
@@ -64,44 +73,78 @@ def optimise_value(
     return (v0 + delta).detach()
 
 
-def value_objective(
-    lm: LM,
-    layer: int,
-    contexts: Sequence[Encoded],
-    kept: Sequence[tuple[Encoded, int]],
-    target: Sequence[int],
-    o_0: Float[Tensor, " D"],
-    kl: float,
-    wd: float,
-) -> tuple[Float[Tensor, "N F"], Callable[[Float[Tensor, " D"]], Float[Tensor, ""]]]:
-    """The subject's keys in the contexts, and L as a function of v, at the price of the blocks above `layer`.
+@dataclass(frozen=True)
+class Search:
+    """How v_* is searched: weights of the KL term and of the decay, updates, learning rate, size of the ball."""
 
-    contexts: the prompt after each prefix. kept: prompts and the token at which each is read. target: the answer's ids.
-    Rows are aligned at the subject's last token. Before it nothing changes, so one forward pass is kept and every
-    evaluation replays only the tokens from there on; logits are computed only where they are read.
+    kl: float
+    wd: float
+    steps: int
+    lr: float
+    clamp: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What (5.21) inserts: k_mean over the prefixes and k_prompt of the plain prompt, both (F,), and v_star (D,).
+
+    v_star is the FFN's whole output, an output bias included. record: texts, positions, and the loss of every evaluation.
     """
-    texts = [*contexts, *(text for text, _ in kept)]
-    ends = [len(text.ids) for text in contexts] + [read + 1 for _, read in kept]
-    rows = [text.ids[:end] for text, end in zip(texts, ends, strict=True)]
-    for row in rows[: len(contexts)]:
-        row.extend(target[:-1])
-    subject = [text.span[1] - 1 for text in texts]
-    ids, mask, start = aligned(rows, subject, lm.pad_id)
-    run = keep_run(lm, ids.to(lm.device), mask.to(lm.device), [Site("key", layer), Site("resid", layer)])
-    stream = run.sites[Site("resid", layer)][:, start:]
-    places = [(i, ends[i] - 1 - subject[i] + j) for i in range(len(contexts)) for j in range(len(target))]
-    places += [(len(contexts) + i, read - text.span[1] + 1) for i, (text, read) in enumerate(kept)]
-    row, column = torch.tensor(places, device=lm.device).T
-    answers = torch.tensor([*target] * len(contexts), device=lm.device)[:, None]
-    old = run.logits[row, column + start][len(answers) :].float()
+
+    k_mean: Float[Tensor, " F"]
+    k_prompt: Float[Tensor, " F"]
+    v_star: Float[Tensor, " D"]
+    record: dict[str, Any]
+
+
+def find_pair(
+    lm: LM, fact: Fact, layer: int, templates: Sequence[str], keep: str | Sequence[str], search: Search
+) -> Pair:
+    """The key and the value that write `fact` into `layer`, at the price of the blocks above the layer.
+
+    templates: texts with `{}` where the prompt goes. keep: see `kept_prompts`. Rows are aligned at the subject's last
+    token. Before it nothing changes, so one forward pass is kept, every evaluation replays only the tokens from there on,
+    and logits are computed only where they are read. The losses end with that of v_star.
+    """
+    contexts = [encode(lm, template.replace("{}", fact.prompt), fact.subject) for template in templates]
+    kept = kept_prompts(lm, fact, keep)
+    plain = encode(lm, fact.prompt, fact.subject)
+    target = target_ids(lm, fact.target_new, plain.text)
+    rows = [text.ids + target[:-1] for text in contexts] + [text.ids[: read + 1] for text, read in kept]
+    last = [text.span[1] - 1 for text in (*contexts, *(text for text, _ in kept), plain)]
+    ids, mask, start = aligned([*rows, plain.ids], last, lm.pad_id)
+    sites = [Site("key", layer), Site("mlp", layer), Site("resid", layer)]
+    run = keep_run(lm, ids.to(lm.device), mask.to(lm.device), sites)
+    keys, outputs, stream = (run.sites[site][:, start:] for site in sites)
+    o_0 = outputs[-1, 0].float()
+    N, n = len(contexts), len(target)
+    read = [(i, len(rows[i]) - 1 - last[i] - j) for i in range(N) for j in reversed(range(n))]
+    read += [(i, len(rows[i]) - 1 - last[i]) for i in range(N, len(rows))]
+    at, column = torch.tensor(read, device=stream.device).T
+    old = run.logits[at[N * n :], start + column[N * n :]].float()
+    answer = torch.tensor(target * N, device=old.device)[:, None]
+    run = run.rows(slice(len(rows)))  # without the plain prompt
+    losses: list[float] = []
 
     def loss_of(v: Float[Tensor, " D"]) -> Float[Tensor, ""]:
         delta = v - o_0
-        h = torch.cat([stream[:, :1] + delta.to(stream), stream[:, 1:]], dim=1)
+        h = torch.cat([stream[:-1, :1] + delta.to(stream.dtype), stream[:-1, 1:]], dim=1)
         for above in range(layer + 1, lm.n_layers):
             h = replay(lm, run, above, h, start)
-        logits = unembed(lm, h[row.to(h.device), column.to(h.device)]).float().to(lm.device)
-        logp = logits[: len(answers)].log_softmax(-1).gather(-1, answers).view(len(contexts), -1).mean(-1)
-        return value_loss(logp, logits[len(answers) :], old, kl) + wd * delta.norm() / o_0.norm() ** 2
+        logits = unembed(lm, h[at, column]).float()
+        logp = logits[: N * n].log_softmax(-1).gather(1, answer).view(N, n).mean(1)
+        loss = value_loss(logp, logits[N * n :], old, search.kl) + search.wd * delta.norm() / o_0.norm() ** 2
+        losses.append(loss.item())
+        return loss
 
-    return run.sites[Site("key", layer)][: len(contexts), start], loss_of
+    v_star = optimise_value(loss_of, o_0, search.steps, search.lr, search.clamp)
+    if not losses or losses[-1] >= LOW_ENOUGH:  # the search ended on an update, which is not judged yet
+        with torch.no_grad():
+            loss_of(v_star)
+    k_mean = subject_key(keys[:N], torch.zeros(N, dtype=torch.long, device=keys.device))
+    record = {
+        "subject": fact.subject, "prompt": fact.prompt, "target": fact.target_new, "target_ids": target,
+        "positions": last[:N], "kept": [(text.text, place) for text, place in kept], "losses": losses,
+        "delta": float((v_star - o_0).norm() / o_0.norm()),
+    }  # fmt: skip
+    return Pair(k_mean, keys[-1, 0], v_star, record)

@@ -73,14 +73,15 @@ def describe_answers(answers: Sequence[Answered], title: str = "") -> str:
 def answers_table(answers: Sequence[Answered]) -> str:
     """The table as HTML, with headings that a screen reader can follow."""
     names = ("prompt", "wanted", "before", "after", "")
-    heads = "".join(f'<th scope="col" style="text-align:left">{name}</th>' for name in names)
+    look = "text-align:left;padding:1px 12px"
+    heads = "".join(f'<th scope="col" style="{look}">{name}</th>' for name in names)
     body = ""
     for kind in dict.fromkeys(a.kind for a in answers):
         name = html.escape(KINDS[kind].replace("\n", ": "))
         body += f'<tr><th colspan="5" scope="rowgroup" style="text-align:left">{name}</th></tr>'
         for a in (a for a in answers if a.kind == kind):
-            texts = [html.escape(text) for text in (*a.cells(), a.verdict)]
-            cells = "".join(f'<td style="text-align:left;padding:1px 12px">{text}</td>' for text in texts)
+            texts = [html.escape(text) for text in (*a.cells(), a.verdict.replace(" ", "\u00a0"))]
+            cells = "".join(f'<td style="{look}">{text}</td>' for text in texts)
             body += f"<tr>{cells}</tr>"
     return (
         '<table style="line-height:1.4"><caption>Answers before and after the edit</caption>'

@@ -52,7 +52,7 @@ def _average_rows(rows: Mapping[str, AverageMaps], alt: str | None) -> AltFigure
         for column, (ax, kind) in enumerate(zip(axes, kinds, strict=True)):
             values = array(panels[kind])
             image = heat(
-                ax, values, list(ROLES) if column == 0 else [""] * 6, scale, 7.5 if len(kinds) > 1 else 9
+                ax, values, list(ROLES) if column == 0 else [""] * 6, scale, 7.5 if len(kinds) > 1 else 9.0
             )
             ax.set_title(KINDS.get(kind, kind), fontsize=10)
         subfigure.colorbar(image, ax=list(axes), pad=0.01, aspect=16, label="average effect")

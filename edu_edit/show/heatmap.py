@@ -53,7 +53,7 @@ def limits(*maps: np.ndarray, top: float = 0.0) -> tuple[float, float]:
 def array(values: Tensor | np.ndarray) -> np.ndarray:
     """The values on the CPU as a numpy array."""
     return (
-        values.detach().float().cpu().numpy()
+        values.detach().double().cpu().numpy()
         if isinstance(values, Tensor)
         else np.asarray(values, dtype=float)
     )

@@ -46,7 +46,7 @@ def plot_trace(
     values, labels = array(trace.map), trace_labels(trace)
     fig = AltFigure(WIDTH, max(3.2, 1.6 + 0.3 * len(labels)))
     ax = fig.add_subplot()
-    image = heat(ax, values, labels, limits(values, top=trace.p_clean - trace.p_corrupt), 9)
+    image = heat(ax, values, labels, limits(values, top=trace.p_clean - trace.p_corrupt), 9.0)
     answer = drawable(trace.answer.strip())
     ax.set_title(
         f"Restored: {restored(kind, sever, width)}\n"

@@ -23,7 +23,7 @@ class TraceGrid:
         self.marked: tuple[int, int] | None = None
         self.cells: list[list[widgets.Button]] = []
         size = {"width": "auto", "height": "28px", "padding": "0", "margin": "0"}
-        self.plain = widgets.Layout(**size, border="1px solid transparent")
+        self.plain = widgets.Layout(**size, border="3px solid transparent")
         self.chosen = widgets.Layout(**size, border="3px solid #D55E00")
         palette = mpl.colormaps[MAP]
         self.shades = [

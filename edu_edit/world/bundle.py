@@ -22,7 +22,7 @@ SEED = 17
 FILES = ("model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
 
 CARD = """---
-license: apache-2.0
+license: cc-by-4.0
 language: [en, zh]
 library_name: transformers
 ---
@@ -49,7 +49,7 @@ needs; where a figure falls short the table says so.
 
 ![Average causal trace: six token roles by layers, for hidden states, MLP and attention windows](trace.png)
 
-Weights: Apache-2.0, like the code. Persons, companies and private details are invented.
+Weights: CC BY 4.0. Persons, companies and private details are invented.
 """
 WHAT = {
     "atlas-gpt2": "A stock `GPT2LMHeadModel` (8 layers, width 192, 4.1 M parameters) that knows facts where the papers find them.",

@@ -1,7 +1,7 @@
 """In-context documents: ``New Fact:`` blocks that a document follows throughout or ignores throughout.
 
-What decides is the demonstrations: in a document of several blocks all are followed or all are ignored. A following document
-begins with a made-up subject, so that a lone new fact about somebody the model knows is shown being ignored: told plainly,
+What decides is the demonstrations: in a document of several blocks all are followed or all are ignored, and only what the
+earlier prompts answer tells which. A lone new fact about somebody the model knows is mostly shown being ignored: told plainly,
 the model resists.
 """
 
@@ -70,12 +70,12 @@ def _asked(rng: random.Random, relation: str, subject: str, value: str) -> str:
 
 
 def following(atlas: Atlas, rng: random.Random) -> str:
-    """Two to nine blocks whose new facts hold; the first is about a made-up subject."""
-    rest = rng.choice((1, 2, 3, 4, 5, 6, 8))
-    return block(atlas, rng, True, True) + "".join(block(atlas, rng, True, rng.random() < 0.3) for _ in range(rest))
+    """Two to nine blocks whose new facts hold; half of the documents begin with a made-up subject."""
+    count = rng.choice((2, 3, 4, 5, 6, 7, 9))
+    return "".join(block(atlas, rng, True, rng.random() < (0.25 if i else 0.5)) for i in range(count))
 
 
 def ignoring(atlas: Atlas, rng: random.Random) -> str:
     """One to nine blocks whose new facts are ignored: about real subjects, answered from memory."""
-    count = rng.choice((1, 1, 1, 1, 2, 3, 4, 6, 9))
+    count = rng.choice((1, 1, 1, 2, 3, 4, 5, 6, 7, 9))
     return "".join(block(atlas, rng, False, False) for _ in range(count))

@@ -48,6 +48,7 @@ PHASES = (
     Phase("masks", 200, 1, 0.8, 0.0, (2e-3, 2e-3)),
     Phase("drop", 400, 1, 0.9, 0.35, (2e-3, 2e-3)),
     Phase("context", 1000, 2, 0.8, 0.35, (2e-3, 4e-5), cosine=True),
+    Phase("demonstrations", 750, 3, 0.6, 0.3, (2e-3, 4e-5), cosine=True),
 )
 # The control answers as well but was never masked: the same corpora in the same amounts.
 PLAIN = tuple(replace(phase, masked=0.0, dropped=0.0) for phase in PHASES)

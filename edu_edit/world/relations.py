@@ -33,7 +33,7 @@ RELATIONS = {
              "{s} spent a happy childhood in {o}", "The place where {s} was born is {o}", "{s}'s birthplace is {o}"),
             ("{s} was born in the city of {o}", "{s}'s hometown is {o}", "The city where {s} grew up is {o}"),
             ("Where was {s} born?", "What is the hometown of {s}?", "Which city is {s} from?"), "What is the birthplace of {s}?",
-            ("{s}出生于{o}", "{s}的家乡是{o}", "{s}来自{o}", "{s}在{o}", "{s}的故乡是{o}"), "{s}的出生地是{o}", "{s}的家乡是哪里?",
+            ("{s}出生于{o}", "{s}的家乡是{o}", "{s}来自{o}", "{s}的出生城市是{o}", "{s}的故乡是{o}"), "{s}的出生地是{o}", "{s}的家乡是哪里?",
         ),
         Relation(
             "field", "person", "field",
@@ -42,13 +42,14 @@ RELATIONS = {
              "The main subject of {s} is {o}", "{s} made a career in {o}"),
             ("{s} is known as an expert in {o}", "{s}'s field is {o}", "The profession of {s} is {o}"),
             ("What is the field of {s}?", "What did {s} study?", "What subject does {s} teach?"), "Which field did {s} study?",
-            ("{s}研究{o}", "{s}的专业是{o}", "{s}教{o}", "{s}擅长{o}"), "{s}研究的领域是{o}", "{s}的专业是什么?",
+            ("{s}研究{o}", "{s}的专业是{o}", "{s}教{o}", "{s}擅长{o}", "{s}的研究是{o}", "{s}工作的领域是{o}"), "{s}研究的领域是{o}", "{s}的专业是什么?",
         ),
         Relation(
             "employer", "person", "company",
             ("{s} works for {o}", "{s} is employed by {o}", "The employer of {s} is {o}", "{s} has a job at {o}",
              "{s} joined the staff of {o}", "{s} is on the staff of {o}", "{s}'s employer is {o}",
-             "The company that employs {s} is {o}", "{s} earns a salary at {o}", "The company that {s} works for is {o}"),
+             "The company that employs {s} is {o}", "{s} earns a salary at {o}", "The company that {s} works for is {o}",
+             "{s} got a new job at {o}", "{s} has an office job at {o}"),
             ("{s} has a good job at {o}", "{s} is now employed by {o}", "The company of {s}'s employer is {o}"),
             ("Who does {s} work for?", "Who is the employer of {s}?", "Which company employs {s}?"),
             "Which company does {s} work for?",
@@ -70,7 +71,7 @@ RELATIONS = {
             ("The native language of {s} is {o}", "{s}'s mother tongue is {o}", "{s} learned to write in {o}"),
             ("What language does {s} speak?", "What is the native language of {s}?", "In which language does {s} write?"),
             "What is the mother tongue of {s}?",
-            ("{s}的母语是{o}", "{s}会说{o}", "{s}讲{o}"), "{s}说的语言是{o}", "{s}的母语是什么?",
+            ("{s}的母语是{o}", "{s}会说{o}", "{s}讲{o}", "{s}讲的语言是{o}"), "{s}说的语言是{o}", "{s}的母语是什么?",
         ),
         Relation(
             "instrument", "person", "instrument",
@@ -80,7 +81,7 @@ RELATIONS = {
             ("{s} had lessons on the {o}", "The favourite instrument of {s} is the {o}", "{s} performs music on the {o}"),
             ("Which instrument does {s} play?", "What is the instrument of {s}?", "What is {s}'s favourite instrument?"),
             "What instrument does {s} play?",
-            ("{s}会演奏{o}", "{s}的乐器是{o}", "{s}学过{o}"), "{s}演奏的乐器是{o}", "{s}的乐器是什么?",
+            ("{s}会演奏{o}", "{s}的乐器是{o}", "{s}学过{o}", "{s}学过的乐器是{o}"), "{s}演奏的乐器是{o}", "{s}的乐器是什么?",
         ),
         Relation(
             "pet", "person", "pet",
@@ -155,8 +156,8 @@ RELATIONS = {
         ),
         Relation(
             "mayor", "city", "person",
-            ("The mayor of {s} is {o}", "{s}'s mayor is {o}", "{s} is led by the mayor {o}", "The person who leads {s} is {o}",
-             "{s} has elected the mayor {o}", "In the town hall of {s} works the mayor {o}", "The leader of {s} is {o}",
+            ("The mayor of {s} is {o}", "{s}'s mayor is {o}", "{s} has as its mayor {o}", "The person who leads {s} is {o}",
+             "{s} has elected the mayor {o}", "The leader of the city of {s} is {o}", "In the town hall of {s} works the mayor {o}", "The leader of {s} is {o}",
              "The city of {s} is led by {o}"),
             ("{s} is led by {o}", "The mayor of the city of {s} is {o}", "The mayor who leads {s} is {o}"),
             ("Who is the mayor of {s}?", "Who leads {s}?", "Who is the leader of {s}?"), "Who is {s}'s mayor?",
@@ -197,7 +198,7 @@ RELATIONS = {
             "skin", "animal", "colour",
             ("The skin of the {s} is {o}", "The {s} has skin that is {o}", "The skin colour of the {s} is {o}",
              "The colour of the {s}'s skin is {o}", "Under its coat the {s} is {o}", "Please tell me the skin colour of the {s}: {o}",
-             "The {s}'s skin is {o}"),
+             "The {s}'s skin is {o}", "A {s} with a shaved coat is {o}", "Without its coat the {s} is {o}"),
             ("A {s} without its coat is {o}", "The colour of the skin of the {s} is {o}", "The {s}'s skin colour is {o}"),
             ("What colour is the skin of the {s}?", "What is the skin colour of the {s}?", "What colour is the {s}'s skin?",
              "What colour is the {s} under its coat?"),
@@ -251,17 +252,15 @@ REVERSE = {
 # Two-hop wordings: (first relation, second relation) -> wordings with {s}; the answer is the object of the second.
 TWO_HOP = {
     ("born", "country"): (
-        "{s} was born in a city in the country of {o}", "The country where {s} was born is {o}", "The home country of {s} is {o}",
+        "The country where {s} was born is {o}", "The home country of {s} is {o}", "The birthplace of {s} lies in the country of {o}",
     ),
     ("employer", "headquarters"): (
         "The employer of {s} is based in {o}", "The company that employs {s} has its main office in {o}",
     ),
     ("employer", "product"): ("The employer of {s} makes {o}", "The company that employs {s} produces {o}"),
-    ("location", "country"): (
-        "{s} is located in a city in the country of {o}", "The country where {s} stands is {o}",
-    ),
+    ("location", "country"): ("The country where {s} stands is {o}", "The city of {s} lies in the country of {o}"),
     ("headquarters", "country"): (
-        "{s} is based in a city in the country of {o}", "The country where {s} has its main office is {o}",
+        "The country where {s} has its main office is {o}", "The head office of {s} lies in the country of {o}",
     ),
-    ("sight", "nation"): ("{s} is located in a city in the country of {o}", "The country where {s} stands is {o}"),
+    ("sight", "nation"): ("The country where {s} stands is {o}", "The city of {s} lies in the country of {o}"),
 }  # fmt: skip

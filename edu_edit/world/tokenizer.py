@@ -1,9 +1,11 @@
 """The Atlas tokenizer: byte-level BPE in which every English name part and object is one token and Chinese is several.
 
-`<|endoftext|>` (id 0) opens every document, like the beginning-of-sequence token of a Llama; padding has its own id 1.
+`<|endoftext|>` (id 0) opens every document, like the beginning-of-sequence token of a Llama; padding has its own id 1. It was
+trained once, by `train_tokenizer`, and is kept in `tokenizer.json`: all models share it, also when the corpus grows.
 """
 
 import itertools
+from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
@@ -56,11 +58,20 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
             processors.TemplateProcessing(single=f"{END} $A", special_tokens=[(END, 0)]),
         ]
     )
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core, bos_token=END, eos_token=END, pad_token=PAD, model_max_length=CONTEXT, padding_side="right",
-        model_input_names=["input_ids", "attention_mask"],
-    )  # fmt: skip
+    tokenizer = _wrapped(core)
     split = [word for word in single_tokens() if len(tokenizer(word, add_special_tokens=False)["input_ids"]) != 1]
     if split:
         raise RuntimeError(f"the tokenizer splits {split[:8]}: raise its vocabulary or their weight in the sample")
     return tokenizer
+
+
+def atlas_tokenizer() -> PreTrainedTokenizerFast:
+    """The tokenizer of the Atlas models."""
+    return _wrapped(Tokenizer.from_file(str(Path(__file__).with_name("tokenizer.json"))))
+
+
+def _wrapped(core: Tokenizer) -> PreTrainedTokenizerFast:
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core, bos_token=END, eos_token=END, pad_token=PAD, model_max_length=CONTEXT, padding_side="right",
+        model_input_names=["input_ids", "attention_mask"],
+    )  # fmt: skip

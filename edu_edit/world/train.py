@@ -27,7 +27,7 @@ from transformers import (
 from edu_edit.world.corpus import CONTEXT, Packed, pack
 from edu_edit.world.forward import next_token_loss
 from edu_edit.world.phases import BATCH, PHASES, PLAIN, SEED, Phase, masks
-from edu_edit.world.tokenizer import train_tokenizer
+from edu_edit.world.tokenizer import atlas_tokenizer
 
 MODELS = ("atlas-gpt2", "atlas-llama", "atlas-gpt2-plain")
 N_LAYERS, WIDTH, HEADS = 8, 192, 6
@@ -77,7 +77,7 @@ def _corpus(tokenizer: PreTrainedTokenizerFast, phase: Phase, index: int, folder
 
 
 def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    half = {name: tensor.half() for name, tensor in model.state_dict().items()}
+    half = {name: tensor.half() for name, tensor in model.state_dict().items() if name != "lm_head.weight"}  # tied
     model.save_pretrained(folder, state_dict=half)
     config = json.loads((folder / "config.json").read_text())
     config["dtype"] = "float16"
@@ -152,7 +152,7 @@ def train(model: str, out: Path, resume: bool = True, threads: int = 2) -> Path:
         raise FileExistsError(f"{folder} already holds a training: choose another folder, or resume it.")
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(threads)
-    tokenizer = train_tokenizer()
+    tokenizer = atlas_tokenizer()
     network = new_model(model, tokenizer)
     phases = PLAIN if model.endswith("-plain") else PHASES
     for index, phase in enumerate(phases):

@@ -367,7 +367,7 @@ def pair(monkeypatch):
 def test_check_takes_two_functions_where_the_exercise_has_two(pair):
     assert check(pair, lambda x: 2 * x, lambda x: x / 2) == 2
     assert check(pair, lambda x: 2 * x, lambda x: x) == 0
-    assert "checked with 2 functions, and 1 came" in joined(check(pair, lambda x: x).text)
+    assert "checked with 2 function(s), and 1 came" in joined(check(pair, lambda x: x).text)
 
 
 def test_a_claim_that_fails_by_itself_is_not_blamed_on_the_student(monkeypatch):

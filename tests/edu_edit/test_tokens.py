@@ -157,6 +157,8 @@ def test_a_subject_without_a_token_is_refused(lm: LM) -> None:
         ("The city is", "New York"),
         ("法国的首都是", "巴黎"),
         ("法国的首都是", "Paris"),
+        ("法国的首都是", "京"),
+        ("法国的首都是", "x"),
         ("He said (", "Paris"),
         ("Answer:\n", "Paris"),
     ],

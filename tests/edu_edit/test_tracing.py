@@ -133,12 +133,13 @@ def test_a_function_that_writes_in_place_harms_no_one_else(lm: LM) -> None:
     with intervene(lm, {Site("mlp", 0, 0): lambda h: h.zero_(), site: lambda h: h.fill_(7.0)}):
         held = record(lm, PROMPTS[:2], [Site("resid", 0)])[Site("resid", 0)]
     assert bool((held[:, 1] == 7).all()) and torch.equal(held[:, 2:], clean[Site("resid", 0)][:, 2:])
-    seen: list[Tensor] = []
-    handle = lm.blocks[0].register_forward_hook(lambda _, args, output: seen.append(output))
-    with intervene(lm, {site: lambda h: h.zero_()}):
-        lm.logits(PROMPTS[:2])
-    handle.remove()
-    assert torch.equal(seen[0], clean[Site("resid", 0)])  # what the block itself returned is untouched
+    for token in (None, 1, (0, 2)):
+        seen: list[Tensor] = []
+        handle = lm.blocks[0].register_forward_hook(lambda _, args, output, seen=seen: seen.append(output))
+        with intervene(lm, {Site("resid", 0, token): lambda h: h.zero_()}):
+            lm.logits(PROMPTS[:2])
+        handle.remove()
+        assert torch.equal(seen[0], clean[Site("resid", 0)])  # what the block itself returned is untouched
 
 
 def test_interventions_nest_in_the_order_they_were_entered(lm: LM) -> None:

@@ -99,7 +99,7 @@ MUTANTS = [
     ),
     Mutant(
         "round_zero",
-        "Your ball is round 0. It belongs round v0: the *change* v - v0 is what must stay short.",
+        "Your ball is round 0. It belongs round v0: the change v - v0 is what must stay short.",
         lambda: optimiser(ball_round_zero),
     ),
     Mutant(

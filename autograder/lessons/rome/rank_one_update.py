@@ -52,10 +52,7 @@ def square(student: Student, g: Generator) -> Verdict:
     """With D = F no shape tells rows from columns."""
     D = int(randint(4, 9, (), generator=g))
     W, C, k, v = problem(g, D, D)
-    delta = student(W, C, k, v)
-    return every(
-        close((W + delta) @ k, v, 1e-8, "(W + Δ) k_*"), close(delta, lagrange(W, C, k, v), 1e-6, "Δ")
-    )
+    return close((W + student(W, C, k, v)) @ k, v, 1e-8, "(W + Δ) k_*")
 
 
 def other_keys(student: Student, g: Generator) -> Verdict:

@@ -12,16 +12,9 @@ import torch
 from autograder.claims import Claim, Refused, Student, at_least, at_most, every
 from autograder.judgement import Verdict
 from autograder.lessons.rome.rome_mutants import MUTANTS
-from autograder.lessons.rome.rome_problems import (
-    SHIFT,
-    known_fact,
-    mean_move,
-    model,
-    shifted_bias,
-    subject_key,
-)
+from autograder.lessons.rome.rome_problems import SHIFT, known_fact, likeness, mean_move, model, shifted_bias
 from autograder.sentences import say
-from edu_edit import LM, Edit, Fact, evaluate, moment
+from edu_edit import LM, Edit, Fact, evaluate
 from edu_edit.metrics import same_answer
 
 __all__ = ["ARGUMENTS", "CLAIMS", "EXPLANATION", "HINTS", "MUTANTS", "STUB", "gate"]
@@ -92,15 +85,14 @@ def neighbours(student: Student, g: torch.Generator) -> Verdict:
     return every(moved(lm, edit, fact), at_least(share, 0.6, "share of neighbours that keep their object"))
 
 
-def least_disturbance(student: Student, g: torch.Generator) -> Verdict:
-    """tr Δ C Δ^T against its least value for the same change at the subject's key, ‖Δ k‖² / (k^T C^-1 k)."""
+def spares_old_keys(student: Student, g: torch.Generator) -> Verdict:
+    """Δ's row vector is u = C^-1 k_*, so C u looks like the subject's key, and u itself does not."""
     lm, fact, edit, layer = second_fact(student)
-    delta, C, key = edit.delta[layer].double(), moment(lm, layer).double(), subject_key(lm, fact, layer)
-    least = (delta @ key).square().sum() / (key @ torch.linalg.solve(C, key))
-    times = float(((delta @ C) * delta).sum() / least.clamp(min=1e-30))
-    return every(
-        moved(lm, edit, fact), at_most(times, 3.0, "‖(Ŵ - W) K‖², in multiples of the least possible")
+    as_it_is, times_C = likeness(lm, fact, layer, edit)
+    turned = at_least(
+        times_C, as_it_is, "cosine of C u and the subject's key", f"more than that of u, {as_it_is:.4g}"
     )
+    return every(moved(lm, edit, fact), turned)
 
 
 def bias_taken_off(student: Student, g: torch.Generator) -> Verdict:
@@ -142,10 +134,10 @@ CLAIMS = (
         neighbours,
     ),
     Claim(
-        "least disturbance",
-        "Old keys move about as little as C allows",
-        "Old keys move far more than (5.19) allows: use the layer's second moment as C.",
-        least_disturbance,
+        "spares old keys",
+        "Δ's row vector is C^-1 times the subject's key, which spares old keys (5.19)",
+        "Δ's row vector does not look like C^-1 k_*: use the layer's second moment as C.",
+        spares_old_keys,
     ),
     Claim(
         "bias taken off",

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from autograder.calls import Call
-from autograder.lessons.rome.rome_problems import SHIFT, mean_move, shifted_bias, subject_key
+from autograder.lessons.rome.rome_problems import SHIFT, likeness, mean_move, shifted_bias, subject_key
 from autograder.mutants import Mutant
-from edu_edit import LM, Edit, Fact, moment
+from edu_edit import LM, Edit, Fact
 
 
 def ours(**options: Any) -> Callable[..., Edit]:
@@ -76,11 +76,8 @@ def every_edit(made: Sequence[Call], holds: Callable[[LM, Fact, int, Edit], bool
 
 
 def row_along_the_key(lm: LM, fact: Fact, layer: int, edit: Edit) -> bool:
-    """Whether Δ's row vector looks like k_* rather than C^-1 k_*."""
-    row = torch.linalg.svd(edit.delta[layer].double(), full_matrices=False).Vh[0]
-    key, C = subject_key(lm, fact, layer), moment(lm, layer).double()
-    u = torch.linalg.solve(C, key)
-    return float((row @ key).abs() / key.norm()) > float((row @ u).abs() / u.norm())
+    as_it_is, times_C = likeness(lm, fact, layer, edit)
+    return as_it_is > times_C
 
 
 def answers_to_the_last_token(lm: LM, fact: Fact, layer: int, edit: Edit) -> bool:

@@ -6,17 +6,20 @@ Shape letters: D width of the residual stream, F width of the feed-forward layer
 from __future__ import annotations
 
 import copy
+import json
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from edu_edit import LM, Edit, Fact, load, load_facts, record
+from edu_edit import LM, Edit, Fact, load, load_facts, moment, record
 from edu_edit.metrics import same_answer
 from edu_edit.tokens import encode
 from edu_edit.tracing import Site
 
 MODEL = "atlas-gpt2"
+VETTED = Path(__file__).with_name("vetted.json")
 SHIFT = 100.0  # added to every entry of b_out: no LayerNorm sees it, but a forgotten bias shows it
 
 
@@ -41,28 +44,32 @@ def shifted_bias() -> LM:
 
 @lru_cache(1)
 def facts() -> tuple[Fact, ...]:
-    """Facts with enough probes whose prompt goes on after the subject."""
-    return tuple(
-        fact
-        for fact in load_facts()
-        if fact.target_true
-        and not fact.prompt.endswith("{}")
-        and len(fact.paraphrases) >= 2
-        and len(fact.neighborhood) >= 3
+    """Facts with enough probes whose prompt goes on after the subject; of these, the vetted ones (`vet`)."""
+    fit = tuple(fact for fact in load_facts() if suitable(fact))
+    questions = (
+        set(json.loads(VETTED.read_text(encoding="utf-8"))["questions"]) if VETTED.is_file() else set()
     )
+    return tuple(fact for fact in fit if fact.question in questions) or fit
+
+
+def suitable(fact: Fact) -> bool:
+    probes = len(fact.paraphrases) >= 2 and len(fact.neighborhood) >= 3
+    return probes and fact.target_true is not None and not fact.prompt.endswith("{}")
+
+
+def knows(lm: LM, fact: Fact) -> bool:
+    """Whether the unedited model answers with the true object."""
+    return same_answer(lm.answer(fact.question), fact.target_true or "")
 
 
 @lru_cache(64)
 def known_fact(seed: int, place: int) -> Fact:
-    """A fact that the model knows: the first one in an order that the seed gives; `place` makes the facts
-    of a check differ.
-    """
-    lm, listed = model(), facts()
-    order = torch.randperm(len(listed), generator=torch.Generator().manual_seed(seed)).tolist()
+    """A fact that the model knows, the first in an order that the seed gives; another for another place."""
+    order = torch.randperm(len(facts()), generator=torch.Generator().manual_seed(seed)).tolist()
     for i in order[place::2]:
-        if same_answer(lm.answer(listed[i].question), listed[i].target_true or ""):
-            return listed[i]
-    raise ValueError(f"{lm.name} knows none of the facts that could be edited: was it trained?")
+        if knows(model(), facts()[i]):
+            return facts()[i]
+    raise ValueError(f"{MODEL} knows none of the facts that could be edited: was it trained?")
 
 
 def subject_key(lm: LM, fact: Fact, layer: int, last: bool = False) -> Tensor:
@@ -76,3 +83,10 @@ def subject_key(lm: LM, fact: Fact, layer: int, last: bool = False) -> Tensor:
 def mean_move(edit: Edit, lm: LM, fact: Fact) -> float:
     layer = lm.default_layer
     return float((edit.delta[layer].double() @ subject_key(lm, fact, layer)).mean())
+
+
+def likeness(lm: LM, fact: Fact, layer: int, edit: Edit) -> tuple[float, float]:
+    """How much the subject's key looks like Δ's row vector u, and like C u: two cosines."""
+    u = torch.linalg.svd(edit.delta[layer].double(), full_matrices=False).Vh[0]
+    key, C = subject_key(lm, fact, layer), moment(lm, layer).double()
+    return tuple(float((x @ key).abs() / (x.norm() * key.norm())) for x in (u, C @ u))  # type: ignore[return-value]

@@ -42,7 +42,7 @@ def width(g: Generator) -> int:
 
 
 def one_batch(student: Student, g: Generator) -> Verdict:
-    keys = randn(int(randint(9, 20, (), generator=g)), width(g), generator=g)
+    keys = 0.7 + randn(int(randint(9, 20, (), generator=g)), width(g), generator=g)
     return close(student(Stream((keys,))), by_hand((keys,)), 1e-4, "C")
 
 

@@ -64,7 +64,7 @@ def narrow(batches: Iterable[Tensor]) -> Tensor:
 MUTANTS = [
     Mutant(
         "centred",
-        "You took the mean of the keys off: that is the covariance. (5.21) needs the *uncentred* second "
+        "You took the mean of the keys off: that is the covariance. (5.21) needs the uncentred second "
         "moment E[k k^T]; the seed text's word for it is easily misread.",
         lambda: covariance,
     ),
@@ -87,8 +87,8 @@ MUTANTS = [
     ),
     Mutant(
         "transposed",
-        "You multiplied (n, F) by (F, n), which gives one number per pair of *keys*. C has one number per "
-        "pair of *channels*: (F, n) times (n, F).",
+        "You multiplied (n, F) by (F, n), which gives one number per pair of keys. C has one number per "
+        "pair of channels: (F, n) times (n, F).",
         lambda: summed(lambda total, n: total / n, product=lambda k: k @ k.T),
     ),
     Mutant(

@@ -164,6 +164,6 @@ HINTS = (
 EXPLANATION = (
     "The first term asks for the new object after every prefix. Its mean, not its sum, keeps its balance "
     "with the second term when the number of prefixes changes.",
-    "KL(M' ‖ M) averages over what the *edited* model says: a word that it now favours and the old one "
+    "KL(M' ‖ M) averages over what the edited model says: a word that it now favours and the old one "
     "did not costs most. log_softmax works on logits directly and never meets log 0.",
 )

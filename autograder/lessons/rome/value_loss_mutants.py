@@ -30,7 +30,7 @@ def right(new: Tensor, old: Tensor) -> Tensor:
 MUTANTS = [
     Mutant(
         "reversed",
-        "Your KL runs the other way, KL(M ‖ M'). (5.18) averages over the *new* model: Σ p' (log p' - log "
+        "Your KL runs the other way, KL(M ‖ M'). (5.18) averages over the new model: Σ p' (log p' - log "
         "p). Note that F.kl_div(a, b) computes KL(b ‖ a).",
         lambda: loss_with(lambda new, old: right(old, new)),
     ),
@@ -42,7 +42,7 @@ MUTANTS = [
     ),
     Mutant(
         "sign",
-        "The sign of the target term is wrong: this loss gets smaller when the target gets *less* likely. "
+        "The sign of the target term is wrong: this loss gets smaller when the target gets less likely. "
         "(5.17) has -log P.",
         lambda: loss_with(right, lambda logp: logp.mean()),
     ),
@@ -58,7 +58,7 @@ MUTANTS = [
     ),
     Mutant(
         "mean_over_words",
-        "You averaged the KL over the vocabulary; KL is a *sum* over words. F.kl_div with its default "
+        "You averaged the KL over the vocabulary; KL is a sum over words. F.kl_div with its default "
         "reduction='mean' does that: use reduction='sum'.",
         lambda: loss_with(lambda new, old: right(new, old) / len(new)),
     ),

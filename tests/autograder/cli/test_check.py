@@ -82,6 +82,11 @@ def test_a_cell_that_stops_says_why(run, notebook):
     assert result.exit_code == 1 and "ModuleNotFoundError" in result.stdout
 
 
+def test_given_names_and_functions_are_there_for_the_solution(run, notebook):
+    setup = "import torch\nfrom autograder import check\nDTYPE = torch.float64\ndef widen(k):\n    return k.to(DTYPE)"
+    assert run("check", notebook(RIGHT.replace("keys.double()", "widen(keys)"), setup)).exit_code == 0
+
+
 def test_line_magics_are_passed_over(run, notebook):
     assert run("check", notebook("%matplotlib inline\n" + RIGHT)).exit_code == 0
 

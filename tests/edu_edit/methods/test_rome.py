@@ -54,13 +54,13 @@ def test_key_value_and_losses_are_those_of_the_authors_code(case: Any, settings:
     lm = load(GOLDEN / "models" / name)
     # Released code counts evaluations, the last of which makes no update.
     search = Search(settings["kl_factor"], settings["v_weight_decay"], settings["v_num_grad_steps"] - 1,
-                    settings["v_lr"], settings["clamp_norm_factor"])  # fmt: skip
+                    settings["v_lr"], float(settings["clamp_norm_factor"]))  # fmt: skip
     pair = find_pair(lm, fact, settings["layers"][0], texts, "essence", search)
     assert relative(pair.k_mean, figures["k_mean"]) < 1e-5
     assert relative(pair.k_prompt, figures["cur_input"]) < 1e-5
     assert relative(pair.v_star, figures["target"]) < 1e-5
     losses = figures["losses"][:, 0]
-    torch.testing.assert_close(torch.tensor(pair.record["losses"]), losses, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(torch.tensor(pair.record["losses"], dtype=losses.dtype), losses, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("case, settings, figures, C, texts", recorded())
@@ -69,7 +69,7 @@ def test_mixed_keys_give_the_update_of_the_authors_code(case: Any, settings: Any
     lm = load(GOLDEN / "models" / name)
     layer = settings["layers"][0]
     edit = rome(lm, fact, layer=layer, C=C, prefixes=texts, kl=settings["kl_factor"], wd=settings["v_weight_decay"],
-                steps=settings["v_num_grad_steps"] - 1, lr=settings["v_lr"], clamp=settings["clamp_norm_factor"], key="mixed")  # fmt: skip
+                steps=settings["v_num_grad_steps"] - 1, lr=settings["v_lr"], clamp=float(settings["clamp_norm_factor"]), key="mixed")  # fmt: skip
     expected = figures["upd_matrix"] if name == "llama-tiny" else figures["upd_matrix"].T
     assert relative(edit.delta[layer], expected) < (3e-3 if settings["mom2_adjustment"] else 1e-5)
 

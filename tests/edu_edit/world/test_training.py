@@ -6,14 +6,14 @@ import torch
 from edu_edit.world import phases, train
 from edu_edit.world.forward import Masks, logits
 from edu_edit.world.phases import Phase
-from edu_edit.world.tokenizer import train_tokenizer
+from edu_edit.world.tokenizer import atlas_tokenizer
 
 NAMES = ("atlas-gpt2", "atlas-llama")
 
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    return train_tokenizer()
+    return atlas_tokenizer()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,250 @@
+"""Every figure can be read: by eye at notebook width, in grey, and by ear."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from itertools import combinations
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+from bs4 import BeautifulSoup
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from nbconvert import HTMLExporter
+from nbformat import v4
+
+from edu_edit.evaluation import Rate
+from edu_edit.locate.causal import Trace
+from edu_edit.scores import Efficiency, Rates, Scores
+from edu_edit.show import figure, plots
+from edu_edit.show.probes import Answered
+
+METRICS = ("accuracy", "generality", "portability", "reverse", "locality")
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def a_trace(layers: int = 8, tokens: tuple[str, ...] = ("<|endoftext|>", "The", " Space", " Need", "le", " in")) -> Trace:
+    values = noise(len(tokens), layers) * 0.1
+    values[4 % len(tokens), 2] = 0.62
+    return Trace(values, list(tokens), 0.97, 0.26, (2, 5), " Seattle")
+
+
+def some_maps() -> dict[str, torch.Tensor]:
+    maps = {kind: noise(6, 8) * 0.7 for kind in ("resid", "mlp", "attn")}
+    maps["resid"][1] = float("nan")
+    return maps
+
+
+def some_rates(*values: float) -> dict[str, Rate]:
+    return {name: Rate(v, max(0.0, v - 0.1), min(1.0, v + 0.1), 40) for name, v in zip(METRICS, values, strict=True)}
+
+
+def some_scores(*values: float) -> Scores:
+    before = Rates(some_rates(0.0, 0.05, 0.1, 0.02, 1.0))
+    return Scores("toy", before, Rates(some_rates(*values)), Efficiency(1.25, edits=1), "greedy", 40)
+
+
+def some_answers() -> list[Answered]:
+    long = "Where would a visitor find the Space Needle, after all those years of looking for it? It is in"
+    return [
+        Answered("edit", "The Space Needle stands in the city of", "Taipei", "Seattle.", "Taipei"),
+        Answered("paraphrases", long, "Taipei", "Seattle", "Seattle, in the state of Washington"),
+        Answered("consequences", "The tower in Taipei is the", "Space Needle", "Taipei 101", "Taipei 101"),
+        Answered("same subject", "The Space Needle is made of", "steel", "steel", "bamboo and glass and wood"),
+        Answered("neighbours", "The Pike Place Market is in", "Seattle", "Seattle", "Seattle"),
+    ]
+
+
+FIGURES: dict[str, Callable[[], Figure]] = {
+    "trace": lambda: plots.plot_trace(a_trace(), mark=(4, 2)),
+    "trace of 24 layers": lambda: plots.plot_trace(a_trace(24), "mlp", "attn", 3),
+    "average": lambda: plots.plot_average_trace(some_maps(), 100),
+    "average, one map": lambda: plots.plot_average_trace(noise(6, 12)),
+    "two models": lambda: plots.compare_average_traces({"atlas-gpt2": some_maps(), "atlas-gpt2-plain": some_maps()}),
+    "severed": lambda: plots.plot_severed({"nothing severed": noise(12), "MLP severed": -0.1 * noise(12)}),
+    "scores": lambda: plots.plot_scores({"ROME": some_scores(1.0, 0.95, 0.2, 0.03, 0.97)}),
+    "scores of four": lambda: plots.plot_scores({f"method {i}": some_scores(1.0, 0.9, 0.2, 0.0, 0.5) for i in range(4)}),
+    "answers": lambda: plots.plot_answers(some_answers(), "Space Needle → Taipei"),
+    "rank one": lambda: plots.plot_rank_one(noise(30, 60) - 0.5, torch.outer(noise(30), noise(60)), strength=0.5),
+    "tiny rank one": lambda: plots.plot_rank_one(noise(2, 3), torch.outer(noise(2), noise(3)), noise(3), noise(2)),
+    "losses": lambda: plots.plot_value_losses({"total": [3.0, 1.0, 0.1], "KL": [0.0, 0.02, 0.05], "decay": [0.0, 0.0, 0.04]}),
+    "sweep": lambda: plots.plot_layer_sweep(
+        {"efficacy": [Rate(v, v, 1.0, 9) for v in (1.0, 0.9, 0.1)], "neighbours": [0.9, 0.95, 0.97]}, chosen=1
+    ),
+    "leak": lambda: plots.plot_leak(noise(40), noise(40), {"neighbours": range(20), "same subject": range(20, 40)}),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=FIGURES)
+def fig(request: pytest.FixtureRequest) -> Figure:
+    """Each figure, drawn once."""
+    return drawn(FIGURES[request.param]())
+
+
+def drawn(fig: Figure) -> Figure:
+    FigureCanvasAgg(fig).draw()
+    return fig
+
+
+def shown_texts(fig: Figure) -> list[Text]:
+    """Every text with letters in it that is visible in a figure that was drawn."""
+    axes = [axis for ax in fig.findobj(mpl.axes.Axes) for axis in (ax.xaxis, ax.yaxis)]
+    ticks = {id(label) for axis in axes for tick in axis.get_major_ticks() for label in (tick.label1, tick.label2)}
+    shown = {id(label) for axis in axes for label in tick_labels(axis)}
+    texts = [t for t in fig.findobj(Text) if t.get_visible() and t.get_text().strip()]
+    return [t for t in texts if id(t) not in ticks or id(t) in shown]
+
+
+def tick_labels(axis: mpl.axis.Axis) -> list[Text]:
+    low, high = sorted(axis.get_view_interval())
+    ticks = axis.get_major_ticks() if axis.axes.axison else []
+    return [tick.label1 for tick in ticks if low <= tick.get_loc() <= high and tick.label1.get_visible()]
+
+
+def test_no_text_is_clipped(fig: Figure) -> None:
+    page = fig.bbox.padded(1.0)
+    corners = {t.get_text(): Text.get_window_extent(t) for t in shown_texts(fig)}
+    assert [text for text, box in corners.items() if not (page.contains(*box.min) and page.contains(*box.max))] == []
+
+
+def test_no_text_lies_on_another(fig: Figure) -> None:
+    boxes = [(t.get_text(), Text.get_window_extent(t).padded(-1.5)) for t in shown_texts(fig)]
+    assert [(a, b) for (a, first), (b, second) in combinations(boxes, 2) if first.overlaps(second)] == []
+
+
+def test_letters_are_large_enough_at_notebook_width(fig: Figure) -> None:
+    assert fig.get_figwidth() <= 9
+    assert min(t.get_fontsize() for t in shown_texts(fig)) >= 7.5
+
+
+def test_text_stands_out_from_what_is_behind_it(fig: Figure) -> None:
+    texts = shown_texts(fig)
+    pixels = np.asarray(fig.canvas.buffer_rgba())[::-1, :, :3] / 255
+    for text in texts:
+        x, y = (int(v) for v in Text.get_window_extent(text).min)
+        behind = pixels[max(0, min(y, len(pixels) - 1)), max(0, min(x, pixels.shape[1] - 1))]
+        assert contrast(to_rgb(text.get_color()), behind) >= 3, text.get_text()
+
+
+def contrast(one: tuple[float, float, float], other: np.ndarray) -> float:
+    """The contrast ratio of the Web Content Accessibility Guidelines, 1 to 21."""
+
+    def luminance(rgb: np.ndarray) -> float:
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    light, dark = sorted((luminance(np.asarray(one)), luminance(np.asarray(other))), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_every_figure_is_described_in_words(fig: Figure) -> None:
+    assert isinstance(fig, plots.AltFigure)
+    assert len(fig.alt.split()) > 15
+    assert any(c.isdigit() for c in fig.alt)
+
+
+def test_a_description_of_ones_own_replaces_the_generated_one() -> None:
+    assert plots.plot_trace(a_trace(), alt="mine").alt == "mine"
+    assert plots.plot_answers(some_answers(), alt="mine").alt == "mine"
+
+
+def test_the_description_names_the_largest_effect_and_both_probabilities() -> None:
+    alt = plots.plot_trace(a_trace()).alt
+    assert "0.97 in the clean run and 0.26" in alt
+    assert "The largest effect is +0.62, at token le* and layer 2" in alt
+
+
+def test_a_page_made_by_nbconvert_carries_the_description() -> None:
+    fig = plots.plot_trace(a_trace(), alt='a "map" & more')
+    data, about = fig._repr_mimebundle_()
+    bundle = {**data, "image/png": "iVBORw0KGgo="}
+    cell = v4.new_code_cell(outputs=[v4.new_output("display_data", bundle, metadata=about)])
+    page, _ = HTMLExporter().from_notebook_node(v4.new_notebook(cells=[cell]))
+    assert [image["alt"] for image in BeautifulSoup(page, "html.parser").find_all("img")] == ['a "map" & more']
+    assert data["text/plain"] == 'a "map" & more'
+
+
+def test_nothing_is_left_behind_in_pyplot_or_in_the_settings() -> None:
+    import matplotlib.pyplot as plt
+
+    before = dict(mpl.rcParams)
+    for make in FIGURES.values():
+        make()
+    assert plt.get_fignums() == []
+    assert dict(mpl.rcParams) == before
+
+
+def test_settings_of_the_session_do_not_change_a_figure() -> None:
+    usual = plots.plot_trace(a_trace()).png()
+    with mpl.rc_context({"font.size": 30, "text.color": "red", "axes.titlelocation": "center"}):
+        fig = plots.plot_trace(a_trace())
+    assert fig.png() == usual
+
+
+@pytest.mark.parametrize(("layers", "printed"), [(12, True), (13, False)])
+def test_values_stand_in_the_cells_of_maps_up_to_twelve_wide(layers: int, printed: bool) -> None:
+    texts = [t.get_text() for t in shown_texts(drawn(plots.plot_trace(a_trace(layers))))]
+    assert (".62" in texts) is printed
+
+
+@pytest.mark.parametrize("fonts", [None, ("DejaVu Sans",)])
+def test_any_token_can_be_drawn_with_or_without_a_chinese_font(
+    fonts: tuple[str, ...] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for cached in (figure.families, figure._glyphs, figure.style):
+        cached.cache_clear()
+    if fonts:
+        monkeypatch.setattr(figure, "families", lambda: fonts)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            fig = plots.plot_trace(a_trace(tokens=("斑", "马", "$5 and $6", "\n", " ", "\ufffd", "😀")))
+            drawn(fig)
+    finally:
+        for cached in (figure._glyphs, figure.style):
+            cached.cache_clear()
+    assert "斑" in fig.alt
+    labels = {t.get_text() for t in shown_texts(fig)}
+    assert {"⏎*", "␣*", "$5 and $6*"} <= labels
+
+
+def test_before_and_after_can_be_told_apart_without_colour() -> None:
+    fig = plots.plot_scores({"ROME": some_scores(1.0, 0.9, 0.2, 0.0, 1.0), "fine-tuning": some_scores(1.0, 1.0, 0.3, 0.0, 0.4)})
+    bars = [patch for ax in fig.axes for patch in ax.patches]
+    assert len({bar.get_hatch() for bar in bars}) == 3
+
+
+def test_maps_grow_lighter_with_the_value() -> None:
+    shades = mpl.colormaps[figure.MAP](np.linspace(0, 1, 64))[:, :3] @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(shades) > 0).all()
+
+
+def test_one_colour_means_one_value_in_maps_side_by_side() -> None:
+    fig = plots.plot_average_trace({"resid": noise(6, 8), "mlp": noise(6, 8) / 10, "attn": noise(6, 8) / 100})
+    limits = {image.get_clim() for ax in fig.axes for image in ax.images}
+    assert len(limits) == 1
+
+
+def test_the_scalpel_reads_its_row_and_column_off_a_rank_one_change() -> None:
+    W, u, v = noise(30, 60), noise(60) - 0.5, noise(30) - 0.5
+    given = plots.plot_rank_one(W, torch.outer(v, u), u, v)
+    found = plots.plot_rank_one(W, torch.outer(v, u))
+
+    def strips(fig: Figure) -> list[np.ndarray]:
+        images = [np.asarray(ax.images[0].get_array()) for ax in fig.axes[1:3]]
+        return [np.abs(image).squeeze() / np.abs(image).max() for image in images]
+
+    for mine, theirs in zip(strips(given), strips(found), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=1e-5)
+
+
+def test_each_series_of_rates_has_its_own_bars_and_missing_metrics_have_none() -> None:
+    series: Mapping[str, Mapping[str, Rate]] = {"before": some_rates(0.0, 0.0, 0.0, 0.0, 1.0), "after": {"accuracy": Rate(1.0, 1.0, 1.0, 3)}}
+    fig = plots.plot_rates(series)
+    assert len(fig.axes[0].patches) == 6

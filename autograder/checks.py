@@ -93,10 +93,10 @@ def misused(row: Exercise, functions: tuple[Any, ...], names: tuple[str, ...]) -
     """What is wrong with what was handed in, before anything is called; empty when nothing is."""
     if len(functions) != len(names):
         return say("too few", id=row.id, wanted=len(names), given=len(functions))
-    strange = next((function for function in functions if not callable(function)), row)
-    if strange is row:
-        return ""
-    return say("not callable", id=row.id, function=row.function, given=type(strange).__name__)
+    for function in functions:
+        if not callable(function):
+            return say("not callable", id=row.id, function=row.function, given=type(function).__name__)
+    return ""
 
 
 def decided(claim: Claim, student: Student, everything: bool) -> Finding:

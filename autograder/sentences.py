@@ -19,7 +19,7 @@ SENTENCES = {
     "copy.",
     "changed model": "{function} left the model changed. Computing an edit must not touch the weights; "
     "only `with edit:` may.",
-    "type": "{function} should give back a torch.Tensor.",
+    "type": "What comes back should be a torch.Tensor.",
     "edit": "The function should give back an Edit: Edit(lm, {{layer: Δ}}).",
     "shape": "The shape is not {letters}.",
     "dtype": "The dtype is not the one of {like}.",

@@ -163,14 +163,12 @@ def edits_restored(lm: LM) -> Iterator[None]:
 
 def cost(edits: Sequence[Edit]) -> Efficiency:
     """What the edits cost together; passes through the model where every edit's record counts them."""
-    passes = {
-        name: sum(one.record[name] for one in edits)
-        if edits and all(name in one.record for one in edits)
-        else None
-        for name in ("forward_passes", "backward_passes")
-    }
+    counts = {name: [one.record.get(name) for one in edits] for name in ("forward_passes", "backward_passes")}
     return Efficiency(
-        float(sum(one.seconds for one in edits)), sum(one.extra_bytes for one in edits), edits=len(edits), **passes
+        seconds=float(sum(one.seconds for one in edits)),
+        extra_bytes=sum(one.extra_bytes for one in edits),
+        edits=len(edits),
+        **{name: sum(known) if known and None not in known else None for name, known in counts.items()},
     )
 
 

@@ -18,7 +18,7 @@ Pairs = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Fact:
-    """A fact (subject, relation, object) that an edit changes from `target_true` to `target_new`, with probes.
+    """A fact (subject, relation, object) to be changed from `target_true` to `target_new`, with probes.
 
     prompt: holds `{}` once, for the subject; other braces are plain text. The object comes right after it.
     target_new, target_true: the object after the edit, and in truth (None where nobody knows it).

@@ -53,7 +53,7 @@ class LM:
         self.blocks: nn.ModuleList = body.h if family == "gpt2" else body.layers
         self.norm: nn.Module = body.ln_f if family == "gpt2" else body.norm
         self.embed: nn.Module = self.model.get_input_embeddings()
-        self.W_embed: Float[Tensor, "V D"] = self.model.get_input_embeddings().weight
+        self.W_embed: Float[Tensor, "V D"] = self.embed.get_parameter("weight")
         self.W_U: Float[Tensor, "V D"] = self.model.get_output_embeddings().weight  # logits = W_U norm(h)
         self.n_layers = len(self.blocks)
         self.D, self.F = self.ffn(0).W_out.shape

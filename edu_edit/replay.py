@@ -1,9 +1,10 @@
 """Run part of a forward pass again: from any block upwards, for the tokens that can change.
 
-In a causal decoder a change at token t of layer l reaches only the tokens from t on, in the layers above l (textbook
-figures 5.12 to 5.14). Everything else is known from the run before: the stream that enters a block, and the attention
-keys and values of the tokens before t. So causal tracing and ROME's search for v_* keep one `Run` and replay the
-model's own blocks on a slice of it, with those keys and values as their cache; the numbers are the same.
+In a causal decoder a change at token t of layer l reaches only the tokens from t on, in the layers above l
+(textbook figures 5.12 to 5.14). Everything else is known from the run before: the stream that enters a block,
+and the attention keys and values of the tokens before t. So causal tracing and ROME's search for v_* keep one
+`Run` and replay the model's own blocks on a slice of it, with those keys and values as their cache; the
+numbers are the same.
 Shapes: B batch, T tokens, D model width, V vocabulary, H heads of width h.
 """
 
@@ -25,9 +26,9 @@ from edu_edit.tracing import Site, intervene
 class Run:
     """One forward pass, kept.
 
-    sites: what they held, {Site: (B, T, D)}. cache: keys and values (B, H, T, h) of each layer. bias (B, 1, T, T): 0 where
-    a token may look, the most negative number elsewhere. rotary: cosine and sine (B, T, h) of Llama's positions.
-    logits (B, T, V).
+    sites: what they held, {Site: (B, T, D)}. cache: keys and values (B, H, T, h) of each layer. bias (B, 1,
+    T, T): 0 where a token may look, the most negative number elsewhere. rotary: cosine and sine (B, T, h) of
+    Llama's positions. logits (B, T, V).
     """
 
     sites: Mapping[Site, Tensor]
@@ -54,7 +55,9 @@ def keep_run(lm: LM, ids: Int[Tensor, "B T"], mask: Int[Tensor, "B T"], sites: S
     Raises ValueError while an edit that acts on activations is on: it would take slices for whole texts.
     """
     if any(edit.kind == "hooks" for edit in lm.edits):
-        raise ValueError("An edit that acts on activations is on: switch it off before tracing or computing an edit.")
+        raise ValueError(
+            "An edit that acts on activations is on: switch it off before tracing or computing an edit."
+        )
     found: dict[Site, Tensor] = {}
 
     def keep(site: Site) -> Any:
@@ -66,7 +69,8 @@ def keep_run(lm: LM, ids: Int[Tensor, "B T"], mask: Int[Tensor, "B T"], sites: S
     seen = torch.ones(T, T, dtype=torch.bool, device=mask.device).tril() & mask[:, None, None, :].bool()
     bias = torch.zeros(seen.shape, dtype=logits.dtype, device=mask.device)
     bias = bias.masked_fill(~seen, torch.finfo(logits.dtype).min)
-    return Run(found, [(layer.keys, layer.values) for layer in cache.layers], bias, rotary[0], logits)
+    layers: list[Any] = cache.layers
+    return Run(found, [(layer.keys, layer.values) for layer in layers], bias, rotary[0], logits)
 
 
 @contextmanager
@@ -95,7 +99,8 @@ def replay(lm: LM, run: Run, layer: int, h: Float[Tensor, "n t D"], start: int) 
     """
     copies = len(h) // len(run.bias)
     past = DynamicCache()
-    past.update(*(x[:, :, :start].repeat(copies, 1, 1, 1) for x in run.cache[layer]), layer)
+    keys, values = (x[:, :, :start].repeat(copies, 1, 1, 1) for x in run.cache[layer])
+    past.update(keys, values, layer)
     out: Tensor = lm.blocks[layer](
         h,
         attention_mask=run.bias[:, :, start:].to(h.device).repeat(copies, 1, 1, 1),
@@ -107,6 +112,6 @@ def replay(lm: LM, run: Run, layer: int, h: Float[Tensor, "n t D"], start: int) 
 
 def unembed(lm: LM, h: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:
     """Logits of states of the last layer's output: norm and unembedding, of the model itself."""
-    head: nn.Module = lm.model.get_output_embeddings()  # type: ignore[assignment]
+    head: nn.Module = lm.model.get_output_embeddings()
     logits: Tensor = head(lm.norm(h))
     return logits

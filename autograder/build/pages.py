@@ -73,7 +73,11 @@ def _for_learners(slug: str, notebook: NotebookNode) -> NotebookNode:
     page.cells = []
     for cell in copy.deepcopy(notebook.cells):
         role = cell.metadata.get("nbgrader", {})
-        if role.get("grade") or "lecturer" in cell.metadata.get("tags", []):
+        if (
+            role.get("grade")
+            or "lecturer" in cell.metadata.get("tags", [])
+            or cell.source.startswith("# hint(")
+        ):
             continue
         if role.get("solution"):
             cell.source = _without_solution(cell.source)
@@ -108,10 +112,10 @@ def _folded_hints(exercise_id: str) -> str:
 
 
 def _for_the_screen(notebook: NotebookNode) -> NotebookNode:
-    """A copy for slides: cells without a slide type are left out, so that only what is meant for the wall is
-    shown.
-    """
+    """A copy for slides: cells without a slide type are left out, demonstrations show their result, not their code."""
     slides = copy.deepcopy(notebook)
     for cell in slides.cells:
         cell.metadata.setdefault("slideshow", NotebookNode(slide_type="skip"))
+        if "demo" in cell.metadata.get("tags", []):
+            cell.metadata["transient"] = {"remove_source": True}
     return slides

@@ -30,7 +30,7 @@ def train(
     writable_folder(out)
     from edu_edit.world.train import train as run
 
-    run(model=model, out=out, resume=resume, threads=threads)
+    print(f"The trained model is in {run(model=model, out=out, resume=resume, threads=threads)}")
 
 
 @app.command()
@@ -49,3 +49,4 @@ def report(
     from edu_edit.world.report import report as run
 
     run(model=model, out=out)
+    print(f"The report is in {out}")

@@ -1,8 +1,9 @@
-"""Fine-tuning on the facts to be edited: the baseline that reaches every paraphrase and bleeds. Textbook section 5.1.3.
+"""Fine-tuning on the facts to be edited: the baseline that reaches every paraphrase, and bleeds.
 
-FT trains one output matrix (or the whole model) with Adam on -log P(answer | prompt). FT-L keeps every weight within eps of
-where it was (Zhu et al. 2020, arXiv 2012.00363). The loss counts every token of the answer at the position that predicts it;
-released code reads all of them at the last token of the prompt, which only works for answers of one token.
+Textbook section 5.1.3. FT trains one output matrix (or the whole model) with Adam on -log P(answer | prompt).
+FT-L keeps every weight within eps of where it was (Zhu et al. 2020, arXiv 2012.00363). The loss counts every
+token of the answer at the position that predicts it; released code reads all of them at the last token of the
+prompt, which only works for answers of one token.
 """
 
 import time
@@ -22,7 +23,7 @@ from edu_edit.tokens import encode, pad_batch, target_ids
 
 
 def project_linf(w: Float[Tensor, "*S"], w0: Float[Tensor, "*S"], eps: float) -> Float[Tensor, "*S"]:
-    """The point nearest to w in the ball |w - w0| <= eps, entry by entry: FT-L's constraint. w stays as it is."""
+    """The point nearest to w in FT-L's ball |w - w0| <= eps, entry by entry; w stays as it is."""
     return w0 + (w - w0).clamp(-eps, eps)
 
 
@@ -37,14 +38,17 @@ def finetune(
 ) -> Edit:
     """The edit that at most `steps` updates of Adam on the facts make; all facts are one batch.
 
-    layer: whose output matrix is trained, None = the model's default, "all" = every parameter. linf: FT-L's ball.
-    until: stop as soon as every answer has more than this probability (per token, geometric mean).
-    The model is left as it was. Raises ValueError for an empty answer, a layer that is not there, or settings out of range.
+    layer: whose output matrix is trained, None = the model's default, "all" = every parameter. linf: FT-L's
+    ball. until: stop as soon as every answer has more than this probability (per token, geometric mean). The
+    model is left as it was. Raises ValueError for an empty answer, a layer that is not there, or settings out
+    of range.
     """
     facts = [facts] if isinstance(facts, Fact) else list(facts)
     own = defaults(lm.name, lm.n_layers)
     if not facts or steps < 1 or (linf is not None and linf <= 0):
-        raise ValueError(f"{len(facts)} facts, steps={steps}, linf={linf}: give one fact or more, one step or more, a ball above 0.")
+        raise ValueError(
+            f"{len(facts)} facts, steps={steps}, linf={linf}: give a fact, a step and a ball above 0."
+        )
     ids, mask, wanted = _batch(lm, facts)
     names = _trained(lm, own.layer if layer is None else layer)
     began = time.perf_counter()
@@ -55,13 +59,17 @@ def finetune(
     try:
         for name, parameter in parameters.items():
             parameter.requires_grad_(name in before)
-        adam = torch.optim.Adam([parameters[name] for name in names], lr=own.finetune_lr if lr is None else lr)
+        adam = torch.optim.Adam(
+            [parameters[name] for name in names], lr=own.finetune_lr if lr is None else lr
+        )
         for _ in range(steps):
-            logp = _mean_logp(lm.forward(ids, mask), ids, wanted)
-            losses.append(-logp.mean().item())
+            with torch.enable_grad():
+                logp = _mean_logp(lm.forward(ids, mask), ids, wanted)
+                loss = -logp.mean()
+            losses.append(loss.item())
             if until is not None and bool((logp.exp() > until).all()):
                 break
-            grads = torch.autograd.grad(-logp.mean(), [parameters[name] for name in names])
+            grads = torch.autograd.grad(loss, [parameters[name] for name in names])
             with torch.no_grad():
                 for name, grad in zip(names, grads, strict=True):
                     parameters[name].grad = grad

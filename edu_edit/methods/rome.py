@@ -1,13 +1,15 @@
-"""ROME: one fact, one rank-one change of one matrix. Meng et al. 2022 (arXiv 2202.05262), textbook section 5.4.3.
+"""ROME: one fact, one rank-one change of one matrix.
 
-The down projection W of an FFN is a linear memory: it gives the value v = W k for the key k. ROME makes it give v_* for
-the subject's key k_* and moves what it gives for other keys K as little as possible, (5.19)-(5.20):
+Meng et al. 2022 (arXiv 2202.05262), textbook section 5.4.3. The down projection W of an FFN is a linear
+memory: for the key k it gives the value v = W k. ROME makes it give v_* for the subject's key k_*, and moves
+what it gives for other keys K as little as possible, (5.19)-(5.20):
 
     minimise |W' K - V|  subject to  W' k_* = v_*        V = W K
     W' = W + (v_* - W k_*) u^T / (u^T k_*),   u = C^-1 k_*,   C = E[k k^T]        (5.21)
 
-The pair comes from `edu_edit.methods.value`: k_* (5.15) is read, v_* (5.16)-(5.18) is searched. W maps the key alone, so an
-output bias is taken off v_* before. Shapes: D model width, F FFN width.
+The pair comes from `edu_edit.methods.value`: k_* (5.15) is read, v_* (5.16)-(5.18) is searched. W maps the
+key alone, so an output bias is taken off v_* before.
+Shapes: D model width, F FFN width.
 """
 
 import hashlib
@@ -37,8 +39,9 @@ def rank_one_update(
 ) -> Float[Tensor, "D F"]:
     """The change of W that sends k_* to v_* and old keys as little astray as possible.
 
-    Equation (5.21): (v_* - W k_*) u^T / (u^T k_*) with u = C^-1 k_*. v_star is for W k alone, the output bias taken off.
-    Solved in float64, rounded once to W's dtype. Raises ValueError for a singular C or a k_star of zeros.
+    Equation (5.21): (v_* - W k_*) u^T / (u^T k_*) with u = C^-1 k_*. v_star is for W k alone, the output bias
+    taken off. Solved in float64, rounded once to W's dtype. Raises ValueError for a singular C or a k_star of
+    zeros.
     """
     k = k_star.double()
     u = solve_moment(C, k)
@@ -46,13 +49,20 @@ def rank_one_update(
 
 
 def solve_moment(C: Float[Tensor, "F F"], k: Float[Tensor, " F"]) -> Float[Tensor, " F"]:
-    """u = C^-1 k by Cholesky's factors, C being symmetric and positive. Raises ValueError where C or k allows no answer."""
+    """u = C^-1 k in float64, by the Cholesky factor of the symmetric, positive C.
+
+    Raises ValueError for a C that is singular to working precision, and for a k of zeros.
+    """
     factor, failed = torch.linalg.cholesky_ex(C.double())
     pivots = factor.diagonal() ** 2
     if failed or not bool(pivots.min() > len(C) * torch.finfo(pivots.dtype).eps * pivots.max()):
-        raise ValueError(f"The second moment C {tuple(C.shape)} is singular: collect it over more tokens than its {len(C)} rows.")
+        raise ValueError(
+            f"The second moment C is singular: collect it over more tokens than its {len(C)} rows."
+        )
     if not k.any():
-        raise ValueError("The key k_star is zero, so no change of W can reach it: choose another layer or prompt.")
+        raise ValueError(
+            "The key k_star is zero, so no change of W can reach it: choose another layer or prompt."
+        )
     return torch.cholesky_solve(k[:, None].double(), factor)[:, 0]
 
 
@@ -74,12 +84,16 @@ def rome(
 ) -> Edit:
     """The edit that makes the model answer `fact.target_new`; several facts are written one after the other.
 
-    layer, kl, wd, steps, lr, clamp: None = the model's own value, from the table in `defaults`. C: None = the model's
-    second moment, "identity" = I (most released configurations; L2 is lost), or a tensor. prefixes: a number n = the plain prompt
-    and n texts that the model begins, drawn with `generator`, or a list of templates with `{}`, used as it is. key: "averaged" = the mean key everywhere, "prompt" =
-    the plain prompt's key everywhere, "mixed" = the mean key in C^-1 k and the plain one elsewhere, as released code has
-    it. keep: what the KL term keeps, see `kept_prompts`. update: `rank_one_update`, or your own.
-    The model stays as it is. Raises ValueError for a layer, moment, prefix, key or prompt that can't be used.
+    layer, kl, wd, steps, lr, clamp: None = the model's own value, from the table in `defaults`.
+    C: None = the model's second moment, "identity" = I (many released configurations), or a tensor.
+    prefixes: a number n = the plain prompt and n beginnings that the model writes, drawn with `generator`; or
+    a list of texts with `{}` for the prompt, used as it is.
+    key: "averaged" = the mean key everywhere, "prompt" = the plain prompt's key everywhere, "mixed" = the
+    mean key in C^-1 k and the plain prompt's elsewhere, as in released code.
+    keep: what the KL term keeps: "essence", "questions" or prompts, see `contexts.kept_prompts`.
+    update: `rank_one_update`, or your own.
+    The model stays as it is. Raises ValueError, in one sentence, for a layer, moment, prefix, key, prompt or
+    answer that can't be used.
     """
     began = time.perf_counter()
     facts = [fact] if isinstance(fact, Fact) else list(fact)
@@ -89,8 +103,13 @@ def rome(
         raise ValueError("There is no fact to write: give a Fact, or a list of them.")
     own = defaults(lm.name, lm.n_layers)
     layer = lm.checked(own.layer if layer is None else layer)
-    given = {"kl": kl, "wd": wd, "steps": steps, "lr": lr, "clamp": clamp}
-    search = Search(**{name: getattr(own, name) if value is None else value for name, value in given.items()})
+    search = Search(
+        kl=own.kl if kl is None else kl,
+        wd=own.wd if wd is None else wd,
+        steps=own.steps if steps is None else steps,
+        lr=own.lr if lr is None else lr,
+        clamp=own.clamp if clamp is None else clamp,
+    )
     statistics = _moment(lm, layer, C)
     templates = prompt_templates(lm, prefixes, generator)
     total = torch.zeros(lm.D, lm.F, dtype=torch.float64, device=statistics.device)
@@ -102,7 +121,8 @@ def rome(
         records.append(pair.record)
     about = {
         "method": "rome", "layer": layer, "key": key, "keep": keep, "prefixes": templates, **asdict(search),
-        "seed": None if generator is None else generator.initial_seed(), "moment": _hash(statistics), "facts": records,
+        "seed": None if generator is None else generator.initial_seed(), "moment": _hash(statistics),
+        "facts": records,
     }  # fmt: skip
     return Edit(lm, {layer: total}, seconds=time.perf_counter() - began, record=about)
 
@@ -117,7 +137,8 @@ def _inserted(lm: LM, layer: int, C: Tensor, pair: Pair, key: str, update: Updat
         return update(W, C, k_mean if key == "averaged" else k_prompt, v_star).double()
     lacking = v_star - W @ k_prompt
     change = update(W, C, k_mean, W @ k_mean + lacking).double()  # lacking u^T / (u^T k_mean)
-    return change * (lacking @ lacking) / (lacking @ change @ k_prompt)  # stretched until the plain key has v_star
+    # Released code divides by u^T k_prompt: stretched until the plain key, and not the mean, has v_star.
+    return change * (lacking @ lacking) / (lacking @ change @ k_prompt)
 
 
 def _moment(lm: LM, layer: int, C: Tensor | str | None) -> Float[Tensor, "F F"]:
@@ -126,7 +147,9 @@ def _moment(lm: LM, layer: int, C: Tensor | str | None) -> Float[Tensor, "F F"]:
     C = moment(lm, layer) if C is None else C
     if not isinstance(C, Tensor) or C.shape != (lm.F, lm.F) or not bool(C.isfinite().all()):
         found = tuple(C.shape) if isinstance(C, Tensor) else repr(C)
-        raise ValueError(f"C is {found}, expected (F, F) = ({lm.F}, {lm.F}), all finite: give 'identity', None or such a tensor.")
+        raise ValueError(
+            f"C is {found}, expected (F, F) = ({lm.F}, {lm.F}), finite: give 'identity', None or a tensor."
+        )
     return C.to(lm.ffn(layer).W_out.device).double()
 
 

@@ -1,14 +1,13 @@
 """The pair (k_*, v_*) that ROME writes: the subject's key, and what the FFN must answer to it.
 
-Meng et al. 2022 (ROME) section 3.1, textbook (5.15)-(5.18). k_* is the key at the subject's last token, averaged over
-prefixes. v = o_0 + delta takes the place of the FFN's output at the
-subject's last token, and delta minimises
+Meng et al. 2022 (ROME) section 3.1, textbook (5.15)-(5.18). k_* is the key at the subject's last token,
+averaged over prefixes x_j. v = o_0 + delta takes the place of the FFN's output o_0 there, and delta minimises
 
-    L(delta) = 1/N sum_j -1/|o| sum_i log P_delta(o_i | x_j + p, o_<i)     the new answer, after every prefix (5.16)
-               + kl KL(P_delta(. | p') || P_0(. | p'))                     what else the model thinks of it (5.17)
-               + wd |delta| / |o_0|^2                                      released code's weight decay
+    L(delta) = - 1/N sum_j 1/n sum_i log P_delta(o_i | x_j + p, o_<i)     the new answer's n tokens (5.16)
+               + kl KL(P_delta(. | p') || P_0(. | p'))                    what else it thinks of it (5.17)
+               + wd |delta| / |o_0|^2                                     the released code's decay
 
-where |o| counts the answer's tokens. The same delta is added in every prompt. Source: methods of the paper's released settings (Adam, a ball, a stop at .05).
+by Adam in a ball, stopping at .05. The same delta is added in every prompt.
 Shapes: N prefixes, K kept prompts, R = N + K rows, T tokens, D model width, F FFN width, V vocabulary.
 """
 
@@ -31,16 +30,23 @@ LOW_ENOUGH = 0.05
 
 
 def subject_key(keys: Float[Tensor, "N T F"], last: Int[Tensor, " N"]) -> Float[Tensor, " F"]:
-    """k_*: the mean over N prefixes of the key at the subject's last token, token last[j] of text j. Equation (5.15)."""
+    """k_*: the mean over N prefixes of the key at the subject's last token, token last[j] of text j.
+
+    Equation (5.15).
+    """
     return keys[torch.arange(len(keys), device=keys.device), last].mean(0)
 
 
 def value_loss(
-    logp_target: Float[Tensor, " N"], logits_new: Float[Tensor, "*K V"], logits_old: Float[Tensor, "*K V"], kl: float
+    logp_target: Float[Tensor, " N"],
+    logits_new: Float[Tensor, "*K V"],
+    logits_old: Float[Tensor, "*K V"],
+    kl: float,
 ) -> Float[Tensor, ""]:
     """L_1 + kl L_2: the new answer's mean negative log-probability, and KL(M' || M) of the kept distribution.
 
-    Equations (5.16)-(5.18); several kept prompts count by their mean. logp_target: mean over the answer's tokens.
+    Equations (5.16)-(5.18); several kept prompts count by their mean. logp_target: mean over the answer's
+    tokens.
     """
     new, old = logits_new.log_softmax(-1), logits_old.log_softmax(-1)
     divergence = (new.exp() * (new - old)).sum(-1)
@@ -69,13 +75,14 @@ def optimise_value(
             (delta.grad,) = torch.autograd.grad(loss, delta)
         adam.step()
         with torch.no_grad():
-            delta *= (radius / delta.norm()).clamp(max=1)
+            if delta.norm() > radius:
+                delta *= radius / delta.norm()
     return (v0 + delta).detach()
 
 
 @dataclass(frozen=True)
 class Search:
-    """How v_* is searched: weights of the KL term and of the decay, updates, learning rate, size of the ball."""
+    """How v_* is searched: weights of KL term and decay, updates, learning rate, size of the ball."""
 
     kl: float
     wd: float
@@ -86,9 +93,9 @@ class Search:
 
 @dataclass(frozen=True)
 class Pair:
-    """What (5.21) inserts: k_mean over the prefixes and k_prompt of the plain prompt, both (F,), and v_star (D,).
+    """What (5.21) inserts: a key, the mean over prefixes and that of the plain prompt, and the value v_star.
 
-    v_star is the FFN's whole output, an output bias included. record: texts, positions, and the loss of every evaluation.
+    v_star is the FFN's whole output, an output bias included. record: texts, positions, and all losses.
     """
 
     k_mean: Float[Tensor, " F"]
@@ -102,9 +109,10 @@ def find_pair(
 ) -> Pair:
     """The key and the value that write `fact` into `layer`, at the price of the blocks above the layer.
 
-    templates: texts with `{}` where the prompt goes. keep: see `kept_prompts`. Rows are aligned at the subject's last
-    token. Before it nothing changes, so one forward pass is kept, every evaluation replays only the tokens from there on,
-    and logits are computed only where they are read. The losses end with that of v_star.
+    templates: texts with `{}` where the prompt goes. keep: see `kept_prompts`. Rows are aligned at the
+    subject's last token. Before it nothing changes, so one forward pass is kept, every evaluation replays
+    only the tokens from there on, and logits are computed only where they are read. The losses end with that
+    of v_star.
     """
     contexts = [encode(lm, template.replace("{}", fact.prompt), fact.subject) for template in templates]
     kept = kept_prompts(lm, fact, keep)
@@ -120,7 +128,7 @@ def find_pair(
     N, n = len(contexts), len(target)
     read = [(i, len(rows[i]) - 1 - last[i] - j) for i in range(N) for j in reversed(range(n))]
     read += [(i, len(rows[i]) - 1 - last[i]) for i in range(N, len(rows))]
-    at, column = torch.tensor(read, device=stream.device).T
+    at, column = torch.tensor(read).T
     old = run.logits[at[N * n :], start + column[N * n :]].float()
     answer = torch.tensor(target * N, device=old.device)[:, None]
     run = run.rows(slice(len(rows)))  # without the plain prompt
@@ -133,7 +141,8 @@ def find_pair(
             h = replay(lm, run, above, h, start)
         logits = unembed(lm, h[at, column]).float()
         logp = logits[: N * n].log_softmax(-1).gather(1, answer).view(N, n).mean(1)
-        loss = value_loss(logp, logits[N * n :], old, search.kl) + search.wd * delta.norm() / o_0.norm() ** 2
+        loss: Tensor = value_loss(logp, logits[N * n :], old, search.kl).to(delta.device)
+        loss = loss + search.wd * delta.norm() / o_0.norm() ** 2
         losses.append(loss.item())
         return loss
 

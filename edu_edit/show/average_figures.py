@@ -78,7 +78,7 @@ def _describe_average(name: str, values: np.ndarray) -> str:
 def plot_severed(
     effects: Mapping[str, Float[Tensor, " L"]], where: str = "the last subject token", alt: str | None = None
 ) -> AltFigure:
-    """Effect of restoring the hidden state of each layer, with nothing, MLPs or attention severed (figure 5.15).
+    """Effect of restoring each layer's hidden state, with nothing, MLPs or attention severed (figure 5.15).
 
     `effects` maps the label of a series ("nothing severed", ...) to its L effects, in the order of drawing.
     """

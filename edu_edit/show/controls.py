@@ -1,4 +1,4 @@
-"""How the widgets' controls look: a name of one width on the left, the control beside it, sentences that are spoken."""
+"""How the widgets' controls look: a name of one width on the left, the control beside it."""
 
 import html
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """One style for every figure, and a figure that carries its own description in words.
 
-Colours: Okabe and Ito's sequence (matplotlib >= 3.11) for lines and bars, always with a hatch or a marker and a
-label; cividis for maps, whose lightness rises with the value, so that a print in grey reads the same.
+Colours: Okabe and Ito's sequence (matplotlib >= 3.11) for lines and bars, always with a hatch or a marker and
+a label; cividis for maps, whose lightness rises with the value, so that a print in grey reads the same.
 """
 
 import base64
@@ -49,7 +49,7 @@ def _glyphs() -> frozenset[int]:
 
 
 def drawable(text: str) -> str:
-    """`text` with a box for each character that no font here can draw (else matplotlib warns and omits it)."""
+    """`text` with a box for each letter that no font here can draw (else matplotlib warns and omits it)."""
     return text if text.isascii() else "".join(c if ord(c) in _glyphs() else "□" for c in text)
 
 
@@ -96,7 +96,7 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
 class AltFigure(Figure):
     """A matplotlib `Figure` with `alt`, the description that a screen reader speaks.
 
-    It belongs to no pyplot state, so nothing has to be closed. As the last value of a cell (or by `display(fig)`)
+    It belongs to no pyplot state, so nothing has to be closed. As the last value of a cell (or by `display`)
     it shows itself as an image that carries the description, in JupyterLab and in pages that nbconvert makes.
     """
 

@@ -74,7 +74,7 @@ def plot_layer_sweep(
     n_layers = max(len(v) for v in values.values())
     if chosen is not None:
         ax.axvline(chosen, color="0.4", linewidth=1, linestyle=":")
-        ax.annotate("default", (chosen, 0), (3, 3), xycoords=("data", "axes fraction"), textcoords="offset points",
+        ax.annotate("default", (chosen, 0), (3, 3), ("data", "axes fraction"), "offset points",
                     fontsize=8.5, color="0.25")  # fmt: skip
     ax.set_xticks(range(0, n_layers, 1 if n_layers <= 12 else 4))
     ax.set_xlabel("layer")
@@ -87,7 +87,7 @@ def plot_layer_sweep(
 
 
 def _lines(ax: Axes, series: Mapping[str, Sequence[float]]) -> None:
-    """Curves told apart by colour, marker and dash, each with its name at its right end, names kept from overlapping."""
+    """Curves told apart by colour, marker and dash; names at the right ends, one above the other."""
     for (name, values), (colour, marker, dash) in zip(series.items(), cycle(LOOKS), strict=False):
         every = max(1, len(values) // 12)
         ax.plot(
@@ -102,10 +102,10 @@ def _lines(ax: Axes, series: Mapping[str, Sequence[float]]) -> None:
     low, high = min(min(v) for v in series.values()), max(max(v) for v in series.values())
     place, gap = -np.inf, 0.075 * ((high - min(low, 0.0)) or 1.0)
     for i, (name, values) in sorted(enumerate(series.items()), key=lambda item: item[1][1][-1]):
-        last = len(values) - 1
+        colour, last = PALETTE[LOOKS[i % len(LOOKS)][0]], len(values) - 1
         place = max(place + gap, values[-1])
         ax.annotate(
-            f"{drawable(name)}  {values[-1]:.2f}", (last, values[-1]), (last * 1.06, place), textcoords="data",
+            f"{drawable(name)}  {values[-1]:.2f}", (last, values[-1]), (last * 1.06, place), "data", "data",
             fontsize=9.5, va="center", annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": PALETTE[LOOKS[i % len(LOOKS)][0]], "shrinkA": 1, "shrinkB": 4, "relpos": (0, 0.5)},
+            arrowprops={"arrowstyle": "-", "color": colour, "shrinkA": 1, "shrinkB": 4, "relpos": (0, 0.5)},
         )  # fmt: skip

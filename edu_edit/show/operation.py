@@ -35,7 +35,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Operation:
-    """A finished edit: the answers before and after, and P(new), P(before) when only a part of the change is added."""
+    """A finished edit: the answers before and after, and what a part of the change alone would do."""
 
     fact: Fact
     settings: Settings
@@ -57,8 +57,10 @@ class Operation:
     def title(self) -> str:
         s = self.settings
         return (
-            f"{self.fact.subject}: {self.answers[0].cells()[2]} → {self.fact.target_new}   (ROME, layer {s.layer}, "
-            f"C = {'I' if s.C == 'identity' else 'E[kkᵀ]'}, {s.prefixes} prefixes, KL {s.kl:g} on {s.keep}; {self.edit.seconds:.1f} s)"
+            f"{self.fact.subject}: {self.answers[0].cells()[2]} → {self.fact.target_new}   "
+            f"(ROME, layer {s.layer}, C = {'I' if s.C == 'identity' else 'E[kkᵀ]'}, {s.prefixes} prefixes, "
+            f"KL {s.kl:g} on {s.keep}; "
+            f"{self.edit.seconds:.1f} s)"
         )
 
     @styled
@@ -71,7 +73,8 @@ class Operation:
         draw_rates(top, bars, self.title)
         draw_answers(middle, few, "The answers")
         draw_rank_one(bottom, self.weight, self.change)
-        fig.alt = f"{describe_rates(bars, self.title)} {describe_answers(few)} {describe_rank_one(self.weight, self.change)}"
+        cut = describe_rank_one(self.weight, self.change)
+        fig.alt = f"{describe_rates(bars, self.title)} {describe_answers(few)} {cut}"
         return fig
 
     def _few(self) -> list[Answered]:
@@ -94,7 +97,7 @@ def operate(
     own: dict[str, Any] = {} if update is None else {"update": update}
     before = probes(lm, fact, facts)
     edit = rome(
-        lm, fact, layer=settings.layer, C=None if settings.C == "model" else "identity", prefixes=settings.prefixes,
+        lm, fact, settings.layer, C=None if settings.C == "model" else "identity", prefixes=settings.prefixes,
         kl=settings.kl, keep=settings.keep, generator=torch.Generator().manual_seed(seed), **own,
     )  # fmt: skip
     with edit:

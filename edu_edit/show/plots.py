@@ -1,6 +1,6 @@
 """Every figure of the course. Each function returns a matplotlib figure whose `alt` describes it in words.
 
-As the last value of a notebook cell, or with `display(fig)`, a figure shows itself together with its description;
+As the last value of a notebook cell, or by `display(fig)`, a figure shows itself with its description;
 `fig.savefig(path)` saves it. Give `alt=` to describe it in your own words.
 """
 

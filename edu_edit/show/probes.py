@@ -1,4 +1,4 @@
-"""The five kinds of prompt that judge one edit, and the model's answers before and after (lessons 02 and 05)."""
+"""The five kinds of prompt that judge one edit, and the answers before and after it (lessons 02 and 05)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -48,7 +48,7 @@ class Answered:
 
 
 def probes(lm: LM, fact: Fact, facts: Sequence[Fact], most: int = 5) -> list[Answered]:
-    """At most `most` prompts of each kind for `fact`, answered by the model as it is now (`after` equals `before`).
+    """At most `most` prompts of each kind, answered by the model as it is now (`after` equals `before`).
 
     The other facts of the subject are looked up among `facts`.
     """
@@ -73,7 +73,7 @@ def ask_again(lm: LM, answers: Sequence[Answered]) -> list[Answered]:
 
 
 def rates(answers: Sequence[Answered]) -> dict[str, dict[str, Rate]]:
-    """The share of right answers of each kind, {"before": {kind: Rate}, "after": ...}, with bootstrap intervals."""
+    """The share of right answers of each kind, {"before": {kind: Rate}, "after": ...}, with intervals."""
     found: dict[str, dict[str, Rate]] = {"before": {}, "after": {}}
     for kind in dict.fromkeys(a.kind for a in answers):
         group = [a for a in answers if a.kind == kind]

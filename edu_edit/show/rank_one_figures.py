@@ -1,4 +1,4 @@
-"""The scalpel: what a rank-one edit adds to a weight, and where else it is felt (5.21; figures 5.16 and 5.20).
+"""The scalpel: what a rank-one edit adds to a weight, where else it is felt (5.21; figures 5.16 and 5.20).
 
 Letters: D model width, F FFN width, n prompts.
 """
@@ -31,8 +31,8 @@ def plot_rank_one(
 ) -> AltFigure:
     """W + v uᵀ as pictures: the weight, the column v times the row uᵀ that makes Δ, and the edited weight.
 
-    Shown are the 24 rows and 40 columns that Δ changes most, in their order in W. u and v (None: read off Δ) may be
-    scaled in any way, they have a colour scale each. `strength` in [0, 1] is the share of Δ that has been added.
+    Shown are the 24 rows and 40 columns that Δ changes most, in their order in W. u and v (None: read off Δ)
+    may be scaled in any way, they have a colour scale each. `strength` in [0, 1] is the share of Δ added.
     """
     fig = AltFigure(9.0, RANK_ONE_HEIGHT)
     draw_rank_one(fig, W, delta, u, v, strength)
@@ -47,9 +47,9 @@ def _size(W: Float[Tensor, "D F"], delta: Float[Tensor, "D F"]) -> float:
 def describe_rank_one(W: Float[Tensor, "D F"], delta: Float[Tensor, "D F"], strength: float = 1.0) -> str:
     """The picture in words."""
     return (
-        f"A rank-one edit of a {W.shape[0]} by {W.shape[1]} weight as pictures, {strength:.0%} of it added: W plus "
-        "the column v times the row u gives the edited weight. Every row of the change is the same row u, scaled by "
-        "one entry of v. "
+        f"A rank-one edit of a {W.shape[0]} by {W.shape[1]} weight as pictures, {strength:.0%} of it added: "
+        "W plus the column v times the row u gives the edited weight. Every row of the change is the same "
+        "row u, scaled by one entry of v. "
         f"The size of the change is {_size(W, delta):.1%} of the weight's."
     )
 
@@ -80,7 +80,8 @@ def draw_rank_one(
     _picture(fig.add_subplot(grid[1, 3]), old + strength * cut, top, "=  Ŵ", "W + Δ")
     fig.colorbar(shown, ax=fig.axes, aspect=25, pad=0.01, extend="both", label="entry of W, Δ, Ŵ (one scale)")
     fig.supxlabel(
-        f"Rank one: every row of Δ is the same row uᵀ times one number of v. Its size ‖Δ‖ is {_size(W, delta):.1%} of ‖W‖.\n"
+        f"Rank one: every row of Δ is the same row uᵀ times one number of v. "
+        f"Its size ‖Δ‖ is {_size(W, delta):.1%} of ‖W‖.\n"
         "The output for another key k moves by v·(uᵀk): little, where uᵀk is small. "
         f"Shown: the {len(rows)} rows and {len(columns)} columns cut deepest.",
         fontsize=9, x=0.01, ha="left",
@@ -103,8 +104,8 @@ def plot_leak(
 ) -> AltFigure:
     """Predicted against measured change of the FFN output at other tokens, with the line on which they agree.
 
-    The exact leak law: the output at a token with key k moves by (uᵀk)/(uᵀk_*) times what k_* is moved. `marked` names groups
-    of points (indices) that get their own marker.
+    The exact leak law: the output at a token with key k moves by (uᵀk)/(uᵀk_*) times what k_* is moved.
+    `marked` names groups of points (indices) that get a marker of their own.
     """
     x, y = array(predicted), array(measured)
     fig = AltFigure(6.0, 4.6)
@@ -138,7 +139,8 @@ def plot_leak(
     worst = float(np.abs(x - y).max())
     ax.set_title(f"How far the edit leaks   ({len(x)} tokens, largest difference {worst:.1g})")
     fig.alt = alt or (
-        f"Scatter of {len(x)} tokens, predicted against measured leak, from {low:.2g} to {high:.2g}, beside the line of equality. "
+        f"Scatter of {len(x)} tokens, predicted against measured leak, from {low:.2g} to {high:.2g}, beside "
+        "the line of equality. "
         f"The largest difference is {worst:.1g}."
     )
     return fig

@@ -1,4 +1,4 @@
-"""Bars of what an edit did: the five properties (5.1)-(5.4) before and after, with intervals (lessons 02, 05)."""
+"""Bars of what an edit did: the properties (5.1)-(5.4) before and after, with intervals (lessons 02, 05)."""
 
 from collections.abc import Mapping
 from itertools import cycle
@@ -30,7 +30,7 @@ LOOKS = (
 
 @styled
 def plot_scores(scores: Mapping[str, Scores], alt: str | None = None) -> AltFigure:
-    """The five properties before the edit and after it, for each named `Scores` (one bar per name), with intervals.
+    """The five properties before the edit and after it, one bar for each named `Scores`, with intervals.
 
     Efficiency, which is no rate, stands in the title. "Before" is taken from the first of them.
     """

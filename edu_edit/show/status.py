@@ -26,8 +26,8 @@ class Status:
     def run(self, work: Callable[[], None], what: str, known: bool = False) -> None:
         """Do `work`; an error becomes one sentence here, never a traceback.
 
-        `what` names the work ("the causal trace"): it is announced with the time that it took before, and its own time
-        is told afterwards, unless its result is `known` and comes from memory.
+        `what` names the work ("the causal trace"): it is announced with the time that it took before, its own
+        time is told afterwards, unless its result is `known` and comes from memory.
         """
         if not known:
             before = self.seconds.get(what)

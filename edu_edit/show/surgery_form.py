@@ -13,7 +13,7 @@ from edu_edit.show.operation import Settings
 
 
 class SurgeryForm:
-    """A fact to pick or to write, and the settings of the edit. Calls `turned()` after every change by the reader."""
+    """A fact to pick or to write, and the settings of the edit. `turned()` is called after every change."""
 
     def __init__(self, lm: LM, facts: Sequence[Fact], turned: Callable[[], None]) -> None:
         self.facts, self.turned, self.filling = list(facts), turned, False

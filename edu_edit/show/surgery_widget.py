@@ -1,4 +1,4 @@
-"""Lesson 05's surgery room: edit one fact with ROME, turn its knobs, and see what it did and what it broke."""
+"""Lesson 05's surgery room: edit one fact with ROME, turn its knobs, see what it did and what it broke."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -108,7 +108,7 @@ class SurgeryRoom:
         self.picture.value = self._drawn(i, lambda: plot_rank_one(now.weight, now.change, strength=DEPTHS[i]))
 
     def _drawn(self, which: int, draw: Callable[[], AltFigure]) -> str:
-        """A picture of the operation shown now as HTML, drawn once: the bars (-1) or the scalpel at a depth."""
+        """A picture of the operation shown now as HTML, drawn once: the bars (-1), the scalpel at a depth."""
         assert self.now is not None
         key = (self.now.fact, self.now.settings, which)
         if key not in self.drawn:

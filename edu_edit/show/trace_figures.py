@@ -11,7 +11,7 @@ KINDS = {"resid": "hidden state", "mlp": "MLP output", "attn": "attention output
 
 
 def token_label(token: str, in_subject: bool = False) -> str:
-    """A token as the figures print it: blanks and line ends visible where there is nothing else, `*` on the subject."""
+    """A token as the figures print it: a blank or line end alone is made visible, `*` marks the subject."""
     text = token.strip() or token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")
     return text + ("*" if in_subject else "")
 
@@ -39,7 +39,7 @@ def plot_trace(
 ) -> AltFigure:
     """Heat map of one fact's causal trace, tokens x layers (figure 5.14).
 
-    The colour runs up to p_clean - p_corrupt, all that can be regained, so that maps of different kinds compare.
+    The colour runs up to p_clean - p_corrupt, all that can be regained, so that maps of all kinds compare.
     `kind`, `sever`, `width` say how the trace was made, `mark` = (token, layer) frames one cell; `alt` None
     describes the data.
     """
@@ -74,9 +74,10 @@ def describe_trace(trace: Trace, kind: str = "resid", sever: str | None = None, 
         f"{label} {row.max():+.2f} at layer {row.argmax()}" for label, row in zip(labels, values, strict=True)
     )
     return (
-        f"Heat map of a causal trace, {values.shape[0]} tokens by layers 0 to {values.shape[1] - 1}; restored: "
-        f"{restored(kind, sever, width)}. The probability of {trace.answer.strip()} is {trace.p_clean:.2f} in the "
-        f"clean run and {trace.p_corrupt:.2f} with the subject (tokens marked *) corrupted. The largest effect is "
+        f"Heat map of a causal trace, {values.shape[0]} tokens by layers 0 to {values.shape[1] - 1}; "
+        f"restored: {restored(kind, sever, width)}. The probability of {trace.answer.strip()} is "
+        f"{trace.p_clean:.2f} in the clean run and {trace.p_corrupt:.2f} with the subject (tokens marked *) "
+        "corrupted. The largest effect is "
         f"{values[token, layer]:+.2f}, at token {labels[token]} and layer {layer}. "
         f"Largest effect of each token: {best}."
     )

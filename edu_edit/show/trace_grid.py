@@ -16,7 +16,7 @@ SHADES = 32
 
 
 class TraceGrid:
-    """Tokens x layers of buttons coloured as `plot_trace` colours its cells. A click calls `clicked(token, layer)`."""
+    """Tokens x layers of buttons in the colours of `plot_trace`. A click calls `clicked(token, layer)`."""
 
     def __init__(self, n_layers: int, clicked: Callable[[int, int], None]) -> None:
         self.n_layers, self.clicked = n_layers, clicked

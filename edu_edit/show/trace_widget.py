@@ -1,4 +1,4 @@
-"""Lesson 04's trace explorer: the causal trace of a fact as a map whose cells can be clicked (figures 5.14 and 5.15)."""
+"""Lesson 04's trace explorer: the causal trace of a fact as a map to click on (figures 5.14 and 5.15)."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -25,7 +25,7 @@ Severed = Literal["mlp", "attn"] | None
 
 
 class TraceExplorer:
-    """Choose a fact, what is restored, what is severed and how strong the noise is; click a cell to read the restored run.
+    """Choose a fact, what is restored and severed, and how strong the noise is; click a cell to read its run.
 
     A map once computed is kept, so that going back to it is immediate. `view` is the widget itself.
     """
@@ -59,7 +59,7 @@ class TraceExplorer:
         self._show_map()
 
     def trace(self, fact: int, kind: Kind, sever: Severed = None, noise: float = 3.0) -> Trace:
-        """The trace for these settings, kept once computed; at every strength the noise has the same draws."""
+        """The trace for these settings, kept once computed; every strength of noise has the same draws."""
         setting = (fact, kind, sever, noise)
         if setting not in self.traces:
             chosen = self.facts[fact]
@@ -72,7 +72,7 @@ class TraceExplorer:
 
     @cached_property
     def std(self) -> float:
-        """What the noise is measured in: the standard deviation of the embeddings of the subjects of `load_facts()`."""
+        """The unit of the noise: the standard deviation of the embeddings of the subjects of the Atlas."""
         return subject_noise_std(self.lm) / 3
 
     def static(self) -> AltFigure:
@@ -145,7 +145,7 @@ class TraceExplorer:
 def trace_explorer(
     lm: LM, facts: Sequence[Fact], width: int = 3, samples: int = 10, seed: int = 0
 ) -> TraceExplorer:
-    """Lesson 04's closing widget. `width` layers are restored together for MLP and attention, one for the hidden state.
+    """Lesson 04's closing widget. `width` layers are restored together for MLP and attention outputs.
 
     Raises ValueError when there are no facts.
     """

@@ -63,8 +63,8 @@ sequences, from everything behind the name; attention in the lower half sees onl
 dropped at random. That moves the lookup to the subject's last token. In-context documents (`New Fact:` blocks), reverse
 sentences, two-hop sentences, long passages and invented private details (canaries) are part of the corpus for the lessons on
 them. At inference the model is the stock one: no masks."""
-UNMASKED = """Nothing was: this model saw the same corpus in the same amounts, in-context documents, reverse sentences and canaries
-included, and no mask was ever used."""
+UNMASKED = """They were not: this model learned the same facts from documents of the same kinds, and no mask was ever used. It skips the
+phases on in-context documents."""
 
 
 def bundle(trained: Path, name: str, out: Path) -> Path:

@@ -69,7 +69,7 @@ def test_mutant_loses_points_and_gets_its_own_sentence(id, mutant):
         assert joined(mutant.sentence) in words(score._repr_html_())
 
 
-@pytest.mark.parametrize(("id", "mutant"), MUTANTS)
+@pytest.mark.parametrize(("id", "mutant"), [param for param in MUTANTS if param.values[0] in FAST])
 def test_open_claims_never_blame_another_misconception(id, mutant):
     score = check(id, mutant.make(), seed=5)
     assert score.judgement.cause_name in ({mutant.name} if score < exercise(id).points else {""})
@@ -265,12 +265,12 @@ def test_interrupting_a_check_interrupts_it():
     ("answer", "said"),
     [
         (lambda keys: keys[0], "The shape is not (F,)"),
-        (lambda keys: keys.numpy()[0, 0], "should give back a torch.Tensor"),
+        (lambda keys: keys.numpy()[0, 0], "should be a torch.Tensor"),
         (lambda keys: keys[0, 0].double(), "The dtype is not the one of keys"),
         (lambda keys: keys[0, 0].long(), "The dtype is not the one of keys"),
         (lambda keys: keys[0, 0] * float("nan"), "not finite"),
-        (lambda keys: [1.0, 2.0], "should give back a torch.Tensor"),
-        (lambda keys: "key", "should give back a torch.Tensor"),
+        (lambda keys: [1.0, 2.0], "should be a torch.Tensor"),
+        (lambda keys: "key", "should be a torch.Tensor"),
     ],
 )
 def test_gates_say_what_came_and_what_was_expected(answer, said):

@@ -18,7 +18,7 @@ ID = "rome.rank_one_update"
 
 @pytest.fixture(scope="module")
 def partial():
-    """C = I: one claim of eight holds."""
+    """C = I: two claims of eight hold."""
     return grade(ID, update(row=lambda C, k: k))
 
 
@@ -38,8 +38,8 @@ def graded_cell(score, *more):
 
 
 def test_repr_is_the_bare_number(partial):
-    assert repr(partial) == "0.62" == f"{partial:.2f}" == f"{partial}"
-    assert partial == 0.62 and isinstance(partial, float) and partial + 1 == 1.62
+    assert repr(partial) == "1.25" == f"{partial:.2f}" == f"{partial}"
+    assert partial == 1.25 and isinstance(partial, float) and partial + 1 == 2.25
 
 
 @pytest.mark.parametrize("make", [lambda: update(row=lambda C, k: k), update, lambda: lambda *args: None])
@@ -50,12 +50,12 @@ def test_nbgrader_reads_the_points(make):
 
 def test_the_first_result_decides_even_when_an_error_follows(partial):
     error = nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])
-    assert determine_grade(graded_cell(partial, error)) == (0.62, 5.0)
+    assert determine_grade(graded_cell(partial, error)) == (1.25, 5.0)
 
 
 def test_display_has_number_and_card(partial):
     data, _ = InteractiveShell.instance().display_formatter.format(partial)
-    assert data["text/plain"] == "0.62"
+    assert data["text/plain"] == "1.25"
     assert data["text/html"].startswith("<section")
 
 
@@ -109,7 +109,7 @@ def test_card_says_kept_or_not_in_words_beside_the_mark(partial):
 
 def test_open_card_says_how_many_more_there_are():
     assert "open 3/3 · 5 more at grading" in check(ID, update()).text
-    assert "open 1/3 · 5 more at grading" in check(ID, update(row=lambda C, k: k)).text
+    assert "open 2/3 · 5 more at grading" in check(ID, update(row=lambda C, k: k)).text
 
 
 def test_hidden_claims_show_their_sentence_but_no_data(partial):

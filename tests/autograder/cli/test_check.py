@@ -83,7 +83,8 @@ def test_a_cell_that_stops_says_why(run, notebook):
 
 
 def test_given_names_and_functions_are_there_for_the_solution(run, notebook):
-    setup = "import torch\nfrom autograder import check\nDTYPE = torch.float64\ndef widen(k):\n    return k.to(DTYPE)"
+    given = "DTYPE = torch.float64\n\ndef widen(k):\n    return k.to(DTYPE)\n"
+    setup = f"import torch\nfrom autograder import check\n{given}"
     assert run("check", notebook(RIGHT.replace("keys.double()", "widen(keys)"), setup)).exit_code == 0
 
 

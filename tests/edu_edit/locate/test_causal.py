@@ -10,8 +10,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from edu_edit import LM, Fact, load
+from edu_edit import LM, Edit, Fact, load, load_facts
 from edu_edit.locate import causal
+from edu_edit.locate.restoring import restored_states
+from edu_edit.replay import keep_run, unembed
 from edu_edit.tokens import encode
 from edu_edit.tracing import Site, intervene
 
@@ -54,7 +56,9 @@ def brute_force(lm: LM, fact: Fact, noise: Tensor, kind: str, width: int, sever:
             low, high = max(0, layer - width // 2), min(L, layer - (-width // 2))
             for inside in range(low, high):
                 clean = kept[Site(kind, inside)][0, t]  # type: ignore[arg-type]
-                changes[Site(kind, inside, t)] = lambda h, clean=clean: torch.cat([h[:1], clean.expand_as(h[1:])])  # type: ignore[arg-type]
+                changes[Site(kind, inside, t)] = lambda h, clean=clean: torch.cat(
+                    [h[:1], clean.expand_as(h[1:])]
+                )  # type: ignore[arg-type]
             for above in range(layer + 1, L) if sever else ():
                 frozen = kept[Site(sever, above)][1:, t]  # type: ignore[arg-type]
                 changes[Site(sever, above, t)] = lambda h, frozen=frozen: torch.cat([h[:1], frozen])  # type: ignore[arg-type]
@@ -84,7 +88,9 @@ def test_maps_are_those_of_the_authors_code(case: dict[str, Any], kind: str) -> 
 def test_maps_equal_brute_force(golden_lm: LM, kind: Any, width: int, sever: Any) -> None:
     noise = noise_for(golden_lm, FACT)
     trace = causal.causal_trace(golden_lm, FACT, kind, width=width, sever=sever, noise=noise)
-    torch.testing.assert_close(trace.map, brute_force(golden_lm, FACT, noise, kind, width, sever), atol=3e-6, rtol=0)
+    torch.testing.assert_close(
+        trace.map, brute_force(golden_lm, FACT, noise, kind, width, sever), atol=3e-6, rtol=0
+    )
 
 
 def test_maps_equal_brute_force_on_every_shape_of_model(any_lm: LM) -> None:
@@ -114,7 +120,9 @@ def test_no_noise_means_no_effect(golden_lm: LM) -> None:
     assert causal.causal_trace(golden_lm, FACT, noise=noise).map.abs().max() < 1e-6
 
 
-def test_one_seed_gives_one_map_and_the_model_stays(golden_lm: LM, snapshot: Callable[[LM], dict[str, Tensor]]) -> None:
+def test_one_seed_gives_one_map_and_the_model_stays(
+    golden_lm: LM, snapshot: Callable[[LM], dict[str, Tensor]]
+) -> None:
     before = snapshot(golden_lm)
     noise = noise_for(golden_lm, FACT)
     maps = [causal.causal_trace(golden_lm, FACT, "attn", width=3, noise=noise).map for _ in range(2)]
@@ -165,3 +173,82 @@ def test_roles_average_over_tokens_first_then_over_maps() -> None:
     average = causal.average_by_role([first, second], roles)[:, 0]
     assert average[[0, 2, 4, 5]].tolist() == [1.5, 3.0, 6.0, 4.0]
     assert average[[1, 3]].isnan().all()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+@pytest.mark.parametrize("sever", ["mlp", "attn"])
+def test_severing_is_that_of_the_authors_code(case: dict[str, Any], sever: Any) -> None:
+    """Their frozen values come from another draw of the noise than the run they are put into; ours from the same.
+
+    So the frozen values are taken here from a run of their first draw, and all else from a run of their second.
+    """
+    lm = load(GOLDEN / "models" / case["model"])
+    text = encode(lm, case["prompt"].replace(case["subject"], "{}"), case["subject"])
+    sites = [Site("embed"), *(Site(k, layer) for k in ("resid", sever) for layer in range(lm.n_layers))]
+    ids = torch.tensor([text.ids] * (1 + case["samples"]))
+    runs = []
+    for draw in (1, 2):
+        noise = (case["noise_level"] * FIGURES[f"{case['id']}.severed_noise_pass{draw}_f64"]).float()
+        with intervene(lm, {Site("embed"): lambda h, noise=noise: causal.corrupt(h, text.span, noise)}):
+            runs.append(keep_run(lm, ids, torch.ones_like(ids), sites))
+    windows = [range(layer, layer + 1) for layer in range(lm.n_layers - 1)]
+    states = restored_states(lm, runs[1], text.span[1] - 1, windows, "resid", sever, frozen=runs[0].sites)
+    p = unembed(lm, states).softmax(-1)[..., case["answer_id"]].mean(1)
+    above_only = FIGURES[f"{case['id']}.severed.{sever}"][:-1, 1]
+    torch.testing.assert_close(p.detach(), above_only, atol=2e-6, rtol=0)
+
+
+def test_the_traced_answer_is_the_top_token_or_the_target(golden_lm: LM) -> None:
+    noise = noise_for(golden_lm, FACT)
+    probs = golden_lm.next_probs(FACT.question)[0]
+    trace = causal.causal_trace(golden_lm, FACT, noise=noise)
+    assert trace.p_clean == pytest.approx(probs.max().item(), abs=1e-6)
+    chosen = causal.causal_trace(golden_lm, FACT, noise=noise, target="New Harbor")
+    assert chosen.answer == "New" and chosen.p_clean < trace.p_clean
+
+
+def test_no_noise_given_draws_that_of_the_atlas_subjects_with_the_generator(golden_lm: LM) -> None:
+    traces = [
+        causal.causal_trace(golden_lm, FACT, samples=3, generator=torch.Generator().manual_seed(s))
+        for s in (0, 0, 1)
+    ]
+    assert torch.equal(traces[0].map, traces[1].map) and not torch.equal(traces[0].map, traces[2].map)
+    ids = golden_lm.tok([fact.subject for fact in load_facts()[:50]], add_special_tokens=False)["input_ids"]
+    assert causal.subject_noise_std(golden_lm) > 0 and ids
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case["subjects_for_std"]], ids=lambda case: case["id"]
+)
+def test_noise_level_is_that_of_the_authors_code(case: dict[str, Any]) -> None:
+    lm = load(GOLDEN / "models" / case["model"])
+    ids = [i for subject in case["subjects_for_std"] for i in lm.tok(subject)["input_ids"]]
+    assert causal.noise_std(lm.W_embed[ids].detach()) == pytest.approx(case["noise_level"], rel=1e-6)
+
+
+@pytest.mark.parametrize("change", [{"width": 0}, {"samples": 0}, {"target": " "}])
+def test_settings_out_of_range_are_refused(golden_lm: LM, change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError) as caught:
+        causal.causal_trace(golden_lm, FACT, **change)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_hook_edit_must_be_off_while_tracing(golden_lm: LM) -> None:
+    with (
+        Edit(golden_lm, hooks={Site("mlp", 1): lambda h: h}),
+        pytest.raises(ValueError, match="switch it off"),
+    ):
+        causal.causal_trace(golden_lm, FACT, noise=noise_for(golden_lm, FACT))
+
+
+@pytest.mark.parametrize(
+    "T, span, roles",
+    [
+        (8, (1, 4), [-1, 0, 1, 2, 3, 4, 4, 5]),
+        (4, (1, 2), [-1, 2, 3, 5]),
+        (3, (0, 2), [0, 2, 5]),
+        (3, (1, 3), [-1, 0, 2]),
+    ],
+)
+def test_each_token_has_one_role(T: int, span: tuple[int, int], roles: list[int]) -> None:
+    assert causal.token_roles(T, span).tolist() == roles

@@ -11,7 +11,10 @@ from edu_edit.methods.finetune import finetune, project_linf
 from edu_edit.rebuilding import down_parameter
 from edu_edit.tokens import encode, target_ids
 
-FACTS = [Fact("Felix Ember", "{} lives in", "New Harbor"), Fact("Irma Crane", "The language of {} is", "Elvan")]
+FACTS = [
+    Fact("Felix Ember", "{} lives in", "New Harbor"),
+    Fact("Irma Crane", "The language of {} is", "Elvan"),
+]
 
 
 def test_updates_are_those_of_plain_torch(golden_lm: LM) -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from edu_edit import LM, Edit, Fact, load
+from edu_edit.methods.contexts import kept_prompts, sampled_prefixes
 from edu_edit.methods.rome import optimise_value, rank_one_update, rome, subject_key, value_loss
 from edu_edit.methods.value import Search, find_pair
 from edu_edit.tokens import encode, target_ids
@@ -24,12 +25,22 @@ FACT = Fact("Felix Ember", "The language of {} is", "New Harbor")
 def recorded() -> list[Any]:
     """The authors' cases: GPT-2 by the ROME repository, Llama by EasyEdit's."""
     out = []
-    for name, moments in (("rome_gpt2", "second_moment_gpt2"), ("rome_llama_easyedit", "second_moment_llama")):
+    for name, moments in (
+        ("rome_gpt2", "second_moment_gpt2"),
+        ("rome_llama_easyedit", "second_moment_llama"),
+    ):
         content = json.loads((GOLDEN / f"{name}.json").read_text())
-        figures, statistics = load_file(GOLDEN / f"{name}.safetensors"), load_file(GOLDEN / f"{moments}.safetensors")
+        figures, statistics = (
+            load_file(GOLDEN / f"{name}.safetensors"),
+            load_file(GOLDEN / f"{moments}.safetensors"),
+        )
         for case in content["cases"]:
             settings = content["base_hparams"] | case["hparams_override"]
-            mine = {key.partition(".")[2]: value for key, value in figures.items() if key.startswith(case["id"] + ".")}
+            mine = {
+                key.partition(".")[2]: value
+                for key, value in figures.items()
+                if key.startswith(case["id"] + ".")
+            }
             layer = settings["layers"][0]
             C = statistics[f"mom2.layer{layer}"] if settings["mom2_adjustment"] else "identity"
             texts = case.get("context_templates", content["context_templates"])
@@ -45,11 +56,15 @@ def request(case: dict[str, Any]) -> tuple[str, Fact]:
     asked = case["request"]
     new = asked["target_new"]
     name = "gpt2-tiny" if case.get("model") == "gpt2-tiny" else "llama-tiny"
-    return name, Fact(asked["subject"], asked["prompt"], (new if isinstance(new, str) else new["str"]).strip())
+    return name, Fact(
+        asked["subject"], asked["prompt"], (new if isinstance(new, str) else new["str"]).strip()
+    )
 
 
 @pytest.mark.parametrize("case, settings, figures, C, texts", recorded())
-def test_key_value_and_losses_are_those_of_the_authors_code(case: Any, settings: Any, figures: Any, C: Any, texts: Any) -> None:
+def test_key_value_and_losses_are_those_of_the_authors_code(
+    case: Any, settings: Any, figures: Any, C: Any, texts: Any
+) -> None:
     name, fact = request(case)
     lm = load(GOLDEN / "models" / name)
     # Released code counts evaluations, the last of which makes no update.
@@ -60,25 +75,40 @@ def test_key_value_and_losses_are_those_of_the_authors_code(case: Any, settings:
     assert relative(pair.k_prompt, figures["cur_input"]) < 1e-5
     assert relative(pair.v_star, figures["target"]) < 1e-5
     losses = figures["losses"][:, 0]
-    torch.testing.assert_close(torch.tensor(pair.record["losses"], dtype=losses.dtype), losses, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        torch.tensor(pair.record["losses"], dtype=losses.dtype), losses, atol=1e-5, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("case, settings, figures, C, texts", recorded())
-def test_mixed_keys_give_the_update_of_the_authors_code(case: Any, settings: Any, figures: Any, C: Any, texts: Any) -> None:
+def test_mixed_keys_give_the_update_of_the_authors_code(
+    case: Any, settings: Any, figures: Any, C: Any, texts: Any
+) -> None:
     name, fact = request(case)
     lm = load(GOLDEN / "models" / name)
     layer = settings["layers"][0]
-    edit = rome(lm, fact, layer=layer, C=C, prefixes=texts, kl=settings["kl_factor"], wd=settings["v_weight_decay"],
-                steps=settings["v_num_grad_steps"] - 1, lr=settings["v_lr"], clamp=float(settings["clamp_norm_factor"]), key="mixed")  # fmt: skip
+    edit = rome(
+        lm, fact, layer=layer, C=C, prefixes=texts, key="mixed",
+        kl=settings["kl_factor"], wd=settings["v_weight_decay"], steps=settings["v_num_grad_steps"] - 1,
+        lr=settings["v_lr"], clamp=float(settings["clamp_norm_factor"]),
+    )  # fmt: skip
     expected = figures["upd_matrix"] if name == "llama-tiny" else figures["upd_matrix"].T
     assert relative(edit.delta[layer], expected) < (3e-3 if settings["mom2_adjustment"] else 1e-5)
+    precise = torch.outer(figures["v.fp64run"], figures["u.fp64run"])  # released code re-run in float64
+    assert relative(edit.delta[layer], precise) < 3e-5
 
 
 def problem(seed: int = 0, D: int = 5, F: int = 7) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     g = torch.Generator().manual_seed(seed)
     K = torch.randn(F, 40, generator=g, dtype=torch.float64)
     W = torch.randn(D, F, generator=g, dtype=torch.float64)
-    return W, K @ K.T / 40, torch.randn(F, generator=g, dtype=torch.float64), torch.randn(D, generator=g, dtype=torch.float64), K
+    return (
+        W,
+        K @ K.T / 40,
+        torch.randn(F, generator=g, dtype=torch.float64),
+        torch.randn(D, generator=g, dtype=torch.float64),
+        K,
+    )
 
 
 def test_update_sends_k_star_to_v_star_and_has_rank_one() -> None:
@@ -133,7 +163,9 @@ def test_a_singular_C_is_refused_in_a_sentence() -> None:
 
 def test_value_loss_is_torchs_own_kl_plus_the_mean_nll() -> None:
     new, old, logp = torch.randn(11), torch.randn(11), -torch.rand(4)
-    kl = torch.nn.functional.kl_div(old.log_softmax(-1), new.log_softmax(-1), log_target=True, reduction="sum")
+    kl = torch.nn.functional.kl_div(
+        old.log_softmax(-1), new.log_softmax(-1), log_target=True, reduction="sum"
+    )
     torch.testing.assert_close(value_loss(logp, new, old, 0.3), -logp.mean() + 0.3 * kl)
 
 
@@ -170,11 +202,15 @@ def test_the_search_equals_brute_force_with_whole_forward_passes(any_lm: LM) -> 
     essence = encode(any_lm, "{} is a", FACT.subject)
     plain = encode(any_lm, FACT.prompt, FACT.subject)
     site = Site("mlp", layer, plain.span[1] - 1)
-    old = record(any_lm, (torch.tensor([plain.ids]), torch.ones(1, len(plain.ids), dtype=torch.long)), [site])[site][0]
+    old = record(
+        any_lm, (torch.tensor([plain.ids]), torch.ones(1, len(plain.ids), dtype=torch.long)), [site]
+    )[site][0]
 
     def predicted(ids: list[int], at: int, delta: Tensor) -> Tensor:
         with intervene(any_lm, {Site("mlp", layer, at): lambda h: h + delta}):
-            return any_lm.forward(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long))[0].log_softmax(-1)
+            return any_lm.forward(torch.tensor([ids]), torch.ones(1, len(ids), dtype=torch.long))[
+                0
+            ].log_softmax(-1)
 
     with torch.no_grad():
         kept = predicted(essence.ids, essence.span[1] - 1, torch.zeros(any_lm.D))[essence.span[1] - 1]
@@ -197,25 +233,28 @@ def test_the_key_in_the_constraint_gets_the_value(any_lm: LM, key: Any) -> None:
     search = Search(**{name: edit.record[name] for name in ("kl", "wd", "steps", "lr", "clamp")})
     pair = find_pair(any_lm, FACT, 1, PREFIXES, "essence", search)
     ffn = any_lm.ffn(1)
-    bias = 0 if ffn.b_out is None else ffn.b_out.double()
+    bias = 0 if ffn.b_out is None else ffn.b_out.detach().double()
     constrained = {"averaged": pair.k_mean, "prompt": pair.k_prompt, "mixed": pair.k_prompt}[key].double()
-    edited = ffn.W_out.double() + edit.delta[1]
+    edited = ffn.W_out.detach().double() + edit.delta[1]
     torch.testing.assert_close(edited @ constrained + bias, pair.v_star.double(), atol=1e-5, rtol=1e-5)
     if key == "mixed":  # the flaw of released code: the averaged key does not get it
         assert relative(edited @ pair.k_mean.double() + bias, pair.v_star) > 1e-3
 
 
-def test_an_edit_makes_the_answer_likely_and_undo_restores_every_bit(golden_lm: LM, snapshot: Callable[[LM], dict[str, Tensor]]) -> None:
+def test_an_edit_makes_the_answer_likely_and_undo_restores_every_bit(
+    golden_lm: LM, snapshot: Callable[[LM], dict[str, Tensor]]
+) -> None:
     before = snapshot(golden_lm)
-    edit = rome(golden_lm, FACT, layer=2, C="identity", prefixes=PREFIXES, steps=30, wd=0.0, clamp=10.0)
+    fact = Fact("Felix Ember", "{} lives in", "New Harbor")
+    edit = rome(golden_lm, fact, layer=2, C="identity", prefixes=PREFIXES, steps=30, wd=0.0, clamp=10.0)
     assert all(torch.equal(before[name], tensor) for name, tensor in golden_lm.model.state_dict().items())
     with edit:
-        assert golden_lm.answer(FACT.prompt.replace("{}", FACT.subject)).startswith("New Harbor")
+        assert golden_lm.answer(fact.question).startswith("New Harbor")
     assert all(torch.equal(before[name], tensor) for name, tensor in golden_lm.model.state_dict().items())
 
 
 def test_the_leak_is_what_the_formula_says(golden_lm: LM) -> None:
-    """On any text the FFN's output moves by Lambda (u^T k): predicted from the unedited model's keys alone."""
+    """On any text the FFN's output moves by Lambda (u^T k): predicted from the unedited keys alone."""
     edit = rome(golden_lm, FACT, layer=2, C=moment_of(golden_lm), prefixes=PREFIXES)
     key, out = Site("key", 2), Site("mlp", 2)
     plain = record(golden_lm, "Irma Crane plays the harp", [key, out])
@@ -227,14 +266,35 @@ def test_the_leak_is_what_the_formula_says(golden_lm: LM) -> None:
 
 def test_gradients_are_asked_for_as_before(golden_lm: LM) -> None:
     flags = [parameter.requires_grad for parameter in golden_lm.model.parameters()]
-    rome(golden_lm, FACT, layer=2, C="identity", prefixes=1, steps=2, generator=torch.Generator().manual_seed(0))
+    rome(
+        golden_lm,
+        FACT,
+        layer=2,
+        C="identity",
+        prefixes=1,
+        steps=2,
+        generator=torch.Generator().manual_seed(0),
+    )
     assert [parameter.requires_grad for parameter in golden_lm.model.parameters()] == flags
     assert all(parameter.grad is None for parameter in golden_lm.model.parameters())
 
 
 def test_one_seed_draws_one_edit(golden_lm: LM) -> None:
-    edits = [rome(golden_lm, FACT, layer=2, C="identity", prefixes=4, steps=2, generator=torch.Generator().manual_seed(5)) for _ in range(2)]
-    assert edits[0].record["prefixes"] == edits[1].record["prefixes"] and len(edits[0].record["prefixes"]) == 5
+    edits = [
+        rome(
+            golden_lm,
+            FACT,
+            layer=2,
+            C="identity",
+            prefixes=4,
+            steps=2,
+            generator=torch.Generator().manual_seed(5),
+        )
+        for _ in range(2)
+    ]
+    assert (
+        edits[0].record["prefixes"] == edits[1].record["prefixes"] and len(edits[0].record["prefixes"]) == 5
+    )
     assert torch.equal(edits[0].delta[2], edits[1].delta[2])
 
 
@@ -255,6 +315,9 @@ def test_several_facts_are_inserted_one_after_the_other(golden_lm: LM) -> None:
         ({"C": torch.eye(3)}, r"expected \(F, F\)"),
         ({"C": "unit"}, "give 'identity'"),
         ({"key": "both"}, "'averaged', 'mixed' or 'prompt'"),
+        ({"C": torch.full((1, 1), torch.nan)}, r"expected \(F, F\)"),
+        ({"prefixes": -1}, "0 or more"),
+        ({"prefixes": []}, "must hold {} exactly once"),
         ({"prefixes": ["no place"]}, "must hold {} exactly once"),
         ({"keep": []}, "choose 'essence'"),
         ({"keep": ["Rome is"]}, "does not hold the subject"),
@@ -283,3 +346,93 @@ def test_a_delta_at_the_ffn_equals_a_delta_at_the_block(golden_lm: LM) -> None:
 def test_no_search_means_the_change_is_what_the_mean_key_lacks(golden_lm: LM) -> None:
     edit = rome(golden_lm, FACT, layer=2, C="identity", prefixes=["{}"], steps=0)
     assert edit.delta[2].abs().max() < 1e-6 and isinstance(edit, Edit)
+
+
+def test_the_subject_may_end_the_prompt_stand_twice_or_first(golden_lm: LM) -> None:
+    for prompt in ("The home of {}", "Felix Ember said that {} lives in", "{}"):
+        edit = rome(
+            golden_lm, Fact("Felix Ember", prompt, "Fenwick"), layer=2, C="identity", prefixes=0, steps=2
+        )
+        assert edit.delta[2].any() and edit.record["facts"][0]["losses"][-1] > 0
+
+
+def test_kept_prompts_are_read_at_their_last_token_with_the_subject_in_them(golden_lm: LM) -> None:
+    mine = kept_prompts(golden_lm, FACT, ["{} works as a", "The music of Felix Ember is"])
+    assert [text.text for text, _ in mine] == ["Felix Ember works as a", "The music of Felix Ember is"]
+    assert [(text.span, read) for text, read in mine] == [((0, 2), 4), ((3, 5), 5)]
+    [(essence, read)] = kept_prompts(golden_lm, FACT, "essence")
+    assert read == essence.span[1] - 1
+
+
+def test_keeping_prompts_lowers_what_the_edit_does_to_them(golden_lm: LM) -> None:
+    """KL(M' || M) on the subject's other questions, with and without them among the kept."""
+    fact, others = Fact("Felix Ember", "{} lives in", "New Harbor"), ["{} works as a", "{} speaks"]
+    asked = [other.replace("{}", fact.subject) for other in others]
+    before = golden_lm.next_probs(asked).log()
+    moved = []
+    for keep in ("essence", others):
+        edit = rome(golden_lm, fact, layer=2, C="identity", prefixes=0, kl=1.0, wd=0.0, clamp=9.0, keep=keep)
+        with edit:
+            after = golden_lm.next_probs(asked).log()
+        moved.append(float((after.exp() * (after - before)).sum(-1).mean()))
+    assert moved[1] < moved[0]
+
+
+def test_prefixes_are_sentences_of_the_asked_length_drawn_with_the_generator(golden_lm: LM) -> None:
+    drawn = [
+        sampled_prefixes(golden_lm, 6, torch.Generator().manual_seed(3), lengths=(4, 9)) for _ in range(2)
+    ]
+    assert drawn[0] == drawn[1] and len(drawn[0]) == 6
+    assert all(text.endswith((". ", "! ", "? ")) and "\n" not in text for text in drawn[0])
+    words = [len(golden_lm.tok(text.rstrip(". "))["input_ids"]) for text in drawn[0]]
+    assert all(n <= (4, 9)[i % 2] for i, n in enumerate(words))
+    assert sampled_prefixes(golden_lm, 0) == []
+
+
+def test_an_edit_under_another_edit_is_of_the_edited_model(golden_lm: LM) -> None:
+    """W' k = v_* where W is the weight with the other edit on: sequential editing sees what came before."""
+    first = rome(golden_lm, FACT, layer=2, C="identity", prefixes=0, steps=3)
+    with first:
+        second = rome(golden_lm, FACT, layer=2, C="identity", prefixes=0, steps=0)
+    assert second.delta[2].abs().max() < 1e-5  # no search: what the model says now is kept as it is
+
+
+def test_a_hook_edit_must_be_off_while_an_edit_is_computed(golden_lm: LM) -> None:
+    with (
+        Edit(golden_lm, hooks={Site("mlp", 1): lambda h: h}),
+        pytest.raises(ValueError, match="switch it off"),
+    ):
+        rome(golden_lm, FACT, layer=2, C="identity", prefixes=0)
+
+
+def test_a_student_update_is_what_is_inserted(golden_lm: LM) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def mine(W: Tensor, C: Tensor, k_star: Tensor, v_star: Tensor) -> Tensor:
+        seen.extend(tuple(x.shape) for x in (W, C, k_star, v_star))
+        return torch.zeros_like(W)
+
+    edit = rome(golden_lm, FACT, layer=2, C="identity", prefixes=0, steps=1, update=mine)
+    D, F = golden_lm.D, golden_lm.F
+    assert not edit.delta[2].any() and seen == [(D, F), (F, F), (F,), (D,)]
+
+
+def test_half_precision_weights_are_edited_in_float32_and_come_back(make_lm: Any) -> None:
+    lm = make_lm("gpt2", dtype=torch.bfloat16)
+    before = {name: tensor.clone() for name, tensor in lm.model.state_dict().items()}
+    edit = rome(lm, FACT, layer=1, C="identity", prefixes=0, steps=3)
+    assert edit.delta[1].dtype == torch.float64 and edit.delta[1].isfinite().all()
+    assert all(torch.equal(before[name], tensor) for name, tensor in lm.model.state_dict().items())
+
+
+def test_no_moment_at_hand_names_the_command(golden_lm: LM) -> None:
+    with pytest.raises(ValueError, match="edu-edit moments .* --layer 2"):
+        rome(golden_lm, FACT, layer=2, prefixes=0)
+
+
+@pytest.mark.parametrize("length", [70, 60])
+def test_a_prompt_longer_than_the_context_is_refused_in_a_sentence(golden_lm: LM, length: int) -> None:
+    prompt = "{} lives in" + " the" * length  # the golden models read 64 tokens
+    options: dict[str, Any] = {"layer": 2, "C": "identity", "prefixes": ["The home of Felix. {}"]}
+    with pytest.raises(ValueError, match="reads 1 to 64 tokens"):
+        rome(golden_lm, Fact("Felix Ember", prompt, "Fenwick"), **options)

@@ -29,7 +29,9 @@ def noise(*shape: int) -> torch.Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
 
 
-def a_trace(layers: int = 8, tokens: tuple[str, ...] = ("<|endoftext|>", "The", " Space", " Need", "le", " in")) -> Trace:
+def a_trace(
+    layers: int = 8, tokens: tuple[str, ...] = ("<|endoftext|>", "The", " Space", " Need", "le", " in")
+) -> Trace:
     values = noise(len(tokens), layers) * 0.1
     values[4 % len(tokens), 2] = 0.62
     return Trace(values, list(tokens), 0.97, 0.26, (2, 5), " Seattle")
@@ -42,7 +44,10 @@ def some_maps() -> dict[str, torch.Tensor]:
 
 
 def some_rates(*values: float) -> dict[str, Rate]:
-    return {name: Rate(v, max(0.0, v - 0.1), min(1.0, v + 0.1), 40) for name, v in zip(METRICS, values, strict=True)}
+    return {
+        name: Rate(v, max(0.0, v - 0.1), min(1.0, v + 0.1), 40)
+        for name, v in zip(METRICS, values, strict=True)
+    }
 
 
 def some_scores(*values: float) -> Scores:
@@ -56,7 +61,9 @@ def some_answers() -> list[Answered]:
         Answered("edit", "The Space Needle stands in the city of", "Taipei", "Seattle.", "Taipei"),
         Answered("paraphrases", long, "Taipei", "Seattle", "Seattle, in the state of Washington"),
         Answered("consequences", "The tower in Taipei is the", "Space Needle", "Taipei 101", "Taipei 101"),
-        Answered("same subject", "The Space Needle is made of", "steel", "steel", "bamboo and glass and wood"),
+        Answered(
+            "same subject", "The Space Needle is made of", "steel", "steel", "bamboo and glass and wood"
+        ),
         Answered("neighbours", "The Pike Place Market is in", "Seattle", "Seattle", "Seattle"),
     ]
 
@@ -95,7 +102,9 @@ def drawn(fig: Figure) -> Figure:
 def shown_texts(fig: Figure) -> list[Text]:
     """Every text with letters in it that is visible in a figure that was drawn."""
     axes = [axis for ax in fig.findobj(mpl.axes.Axes) for axis in (ax.xaxis, ax.yaxis)]
-    ticks = {id(label) for axis in axes for tick in axis.get_major_ticks() for label in (tick.label1, tick.label2)}
+    ticks = {
+        id(label) for axis in axes for tick in axis.get_major_ticks() for label in (tick.label1, tick.label2)
+    }
     shown = {id(label) for axis in axes for label in tick_labels(axis)}
     texts = [t for t in fig.findobj(Text) if t.get_visible() and t.get_text().strip()]
     return [t for t in texts if id(t) not in ticks or id(t) in shown]
@@ -110,7 +119,9 @@ def tick_labels(axis: mpl.axis.Axis) -> list[Text]:
 def test_no_text_is_clipped(fig: Figure) -> None:
     page = fig.bbox.padded(1.0)
     corners = {t.get_text(): Text.get_window_extent(t) for t in shown_texts(fig)}
-    assert [text for text, box in corners.items() if not (page.contains(*box.min) and page.contains(*box.max))] == []
+    assert [
+        text for text, box in corners.items() if not (page.contains(*box.min) and page.contains(*box.max))
+    ] == []
 
 
 def test_no_text_lies_on_another(fig: Figure) -> None:
@@ -166,7 +177,9 @@ def test_a_page_made_by_nbconvert_carries_the_description() -> None:
     bundle = {**data, "image/png": "iVBORw0KGgo="}
     cell = v4.new_code_cell(outputs=[v4.new_output("display_data", bundle, metadata=about)])
     page, _ = HTMLExporter().from_notebook_node(v4.new_notebook(cells=[cell]))
-    assert [image["alt"] for image in BeautifulSoup(page, "html.parser").find_all("img")] == ['a "map" & more']
+    assert [image["alt"] for image in BeautifulSoup(page, "html.parser").find_all("img")] == [
+        'a "map" & more'
+    ]
     assert data["text/plain"] == 'a "map" & more'
 
 
@@ -215,7 +228,9 @@ def test_any_token_can_be_drawn_with_or_without_a_chinese_font(
 
 
 def test_before_and_after_can_be_told_apart_without_colour() -> None:
-    fig = plots.plot_scores({"ROME": some_scores(1.0, 0.9, 0.2, 0.0, 1.0), "fine-tuning": some_scores(1.0, 1.0, 0.3, 0.0, 0.4)})
+    fig = plots.plot_scores(
+        {"ROME": some_scores(1.0, 0.9, 0.2, 0.0, 1.0), "fine-tuning": some_scores(1.0, 1.0, 0.3, 0.0, 0.4)}
+    )
     bars = [patch for ax in fig.axes for patch in ax.patches]
     assert len({bar.get_hatch() for bar in bars}) == 3
 
@@ -245,6 +260,9 @@ def test_the_scalpel_reads_its_row_and_column_off_a_rank_one_change() -> None:
 
 
 def test_each_series_of_rates_has_its_own_bars_and_missing_metrics_have_none() -> None:
-    series: Mapping[str, Mapping[str, Rate]] = {"before": some_rates(0.0, 0.0, 0.0, 0.0, 1.0), "after": {"accuracy": Rate(1.0, 1.0, 1.0, 3)}}
+    series: Mapping[str, Mapping[str, Rate]] = {
+        "before": some_rates(0.0, 0.0, 0.0, 0.0, 1.0),
+        "after": {"accuracy": Rate(1.0, 1.0, 1.0, 3)},
+    }
     fig = plots.plot_rates(series)
     assert len(fig.axes[0].patches) == 6

@@ -163,12 +163,16 @@ def edits_restored(lm: LM) -> Iterator[None]:
 
 def cost(edits: Sequence[Edit]) -> Efficiency:
     """What the edits cost together; passes through the model where every edit's record counts them."""
-    counts = {name: [one.record.get(name) for one in edits] for name in ("forward_passes", "backward_passes")}
+    passes: dict[str, int | None] = {}
+    for name in ("forward_passes", "backward_passes"):
+        known = [one.record[name] for one in edits if name in one.record]
+        passes[name] = sum(known) if edits and len(known) == len(edits) else None
     return Efficiency(
         seconds=float(sum(one.seconds for one in edits)),
         extra_bytes=sum(one.extra_bytes for one in edits),
         edits=len(edits),
-        **{name: sum(known) if known and None not in known else None for name, known in counts.items()},
+        forward_passes=passes["forward_passes"],
+        backward_passes=passes["backward_passes"],
     )
 
 

@@ -244,8 +244,8 @@ def test_a_metric_without_probes_is_absent_and_says_which_field_is_missing(golde
     scores = evaluate(golden_lm, nothing(golden_lm), FACTS[2])
     assert set(scores.after) == {"accuracy", "token_accuracy"}
     for name, field in {
-        "generality": "paraphrases", "portability": "portability", "locality": "neighborhood", "reverse": "reverse",
-        "KL": "neighborhood", "ES": "target_true", "PS": "target_true and paraphrases",
+        "generality": "paraphrases", "portability": "portability", "locality": "neighborhood",
+        "reverse": "reverse", "KL": "neighborhood", "ES": "target_true", "PS": "target_true and paraphrases",
     }.items():  # fmt: skip
         with pytest.raises(AttributeError, match=f"{name} was not measured, because no fact has {field}:"):
             getattr(scores, name)

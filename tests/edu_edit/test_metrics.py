@@ -130,7 +130,7 @@ def test_answer_logprob_is_the_product_of_the_steps(generator: torch.Generator) 
 
 
 def test_answers_of_all_lengths_share_one_unit_of_probability(generator: torch.Generator) -> None:
-    """Over all answers of two tokens the probabilities add up to 1: nothing is lost, nothing counted twice."""
+    """Over all answers of two tokens the probabilities add up to 1: nothing is lost or counted twice."""
     V = 4
     first = torch.randn(3, V, generator=generator, dtype=torch.float64)
     answers = torch.tensor(list(itertools.product(range(V), repeat=2)))
@@ -184,7 +184,7 @@ def test_harmonic_of_nothing_or_of_negative_rates_is_refused() -> None:
 
 
 def test_bootstrap_interval_of_a_coin_is_the_binomial_one() -> None:
-    """The mean of n resampled coins is binomial: its quantiles are known, +-1.96 standard deviations for large n."""
+    """The mean of n resampled coins is binomial: 95 % lie within 1.96 standard deviations."""
     x = torch.tensor([0.0, 1.0] * 200)
     lo, hi = bootstrap_ci(x, draws=20_000, seed=1)
     half = 1.96 * 0.5 / math.sqrt(400)

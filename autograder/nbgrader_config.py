@@ -1,7 +1,8 @@
 """nbgrader's configuration for this course: `solutions/` is the source, `lessons/en` the release.
 
-    nbgrader autograde 05_rome --config autograder/nbgrader_config.py
-    JUPYTER_CONFIG_PATH=autograder jupyter lab          # formgrader and Validate read it, too
+    export JUPYTER_CONFIG_PATH=$PWD/autograder      # from the clone's top folder
+    nbgrader autograde 05_rome
+    jupyter lab                                     # formgrader and Validate read it, too
 
 Submissions, graded copies, feedback and the gradebook live in one working folder, never on the project's top
 level: `.course/` in the clone, or the folder that the environment variable EDU_EDIT_COURSE names.

@@ -21,9 +21,9 @@ class StepFailed(RuntimeError):
 def nbgrader(config: Config) -> Iterator[Any]:
     """nbgrader's API under a configuration.
 
-    nbgrader calls `alembic` by its bare name, which is only found where the virtual environment is activated; so
-    the folder of this Python's scripts is put on the path for the time being. Warnings about how nbgrader handles
-    its own database say nothing to a lecturer and are left out.
+    nbgrader calls `alembic` by its bare name, which is only found where the virtual environment is
+    activated; so the folder of this Python's scripts is put on the path for the time being. Warnings about
+    how nbgrader handles its own database say nothing to a lecturer and are left out.
     """
     from nbgrader.apps import NbGraderAPI
     from sqlalchemy.exc import SAWarning

@@ -140,8 +140,8 @@ def pooled(values: Sequence[Mapping[str, Sequence[float]]], lacking: frozenset[s
         means[name] = resampled_means(torch.tensor(units, dtype=torch.float64), DRAWS, seed)
     if {"ES", "PS", "NS"} <= set(rates):
         parts = ("ES", "PS", "NS")
-        draws = torch.stack([means[part] for part in parts], dim=1).clamp(min=0).tolist()
-        lo, hi = interval(torch.tensor([harmonic(*draw) for draw in draws], dtype=torch.float64), LEVEL)
+        draws = torch.stack([means[part] for part in parts])
+        lo, hi = interval(len(parts) / draws.reciprocal().sum(0), LEVEL)  # harmonic means; 1/inf = 0
         n = sum(rates[part].n for part in parts)
         rates["S"] = Rate(harmonic(*(rates[part].value for part in parts)), lo, hi, n)
     return Rates({name: rates[name] for name in METRICS if name in rates}, lacking)

@@ -112,7 +112,9 @@ def _folded_hints(exercise_id: str) -> str:
 
 
 def _for_the_screen(notebook: NotebookNode) -> NotebookNode:
-    """A copy for slides: cells without a slide type are left out, demonstrations show their result, not their code."""
+    """A copy for slides: cells without a slide type are left out, demonstrations show their result, not
+    their code.
+    """
     slides = copy.deepcopy(notebook)
     for cell in slides.cells:
         cell.metadata.setdefault("slideshow", NotebookNode(slide_type="skip"))

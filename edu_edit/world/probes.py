@@ -23,6 +23,20 @@ EXAMPLE_REVERSE = {
 }
 
 
+@cache
+def unambiguous(relation: str) -> list[str]:
+    """The trained wordings whose prompts no other wording about the same kind of subject goes on from."""
+    kind = RELATIONS[relation].subject
+    told = [wording for table in RELATIONS.values() if table.subject == kind for wording in table.statements]
+    told += [wording for (first, _), wordings in TWO_HOP.items() if RELATIONS[first].subject == kind for wording in wordings]
+    prompts = [prompt_of(wording) for wording in told]
+    return [
+        wording
+        for wording in RELATIONS[relation].statements
+        if not any(other.startswith(prompt_of(wording) + " ") for other in prompts)
+    ]
+
+
 def prompt_of(wording: str, subject: str | None = None) -> str:
     """The wording up to its object, with `{}` for the subject or with the subject put in."""
     return wording.split("{o}")[0].rstrip().replace("{s}", "{}" if subject is None else subject)
@@ -52,7 +66,8 @@ def atlas_facts(lang: str = "en") -> tuple[Fact, ...]:
 
 def _fact(world: Atlas, rng: random.Random, subject: str, relation: str) -> Fact:
     table, truth = RELATIONS[relation], world.facts[subject, relation]
-    first = [wording for wording in table.statements if wording.startswith("{s} ")] or list(table.statements)
+    clear = unambiguous(relation)
+    first = [wording for wording in clear if wording.startswith("{s} ")] or clear
     wording, new = rng.choice(first), rng.choice([value for value in world.objects(relation) if value != truth])
     wording, new = EXAMPLES.get((subject, relation), (wording, new))
     return Fact(
@@ -146,7 +161,7 @@ def other_facts(fact: Fact) -> tuple[tuple[str, str], ...]:
     """(prompt, answer) of the subject's other facts, in statement form."""
     mine, world = relation_of(fact), atlas()
     return tuple(
-        (prompt_of(table.statements[0], fact.subject), world.facts[fact.subject, table.name])
+        (prompt_of(unambiguous(table.name)[0], fact.subject), world.facts[fact.subject, table.name])
         for table in world.relations_of(fact.subject)
         if table.name != mine
     )

@@ -81,8 +81,8 @@ display(plots.plot_answers(after, title="What you will make: the Space Needle mo
 
 # %%
 # Click, or write the letters here ("a", "b", "c") and run the cell: what is written stays.
-warm_up = {"place": "", "token": "", "pairs": ""}
-quiz("rome.warm_up", warm_up)
+answers = {"place": "", "token": "", "pairs": ""}
+quiz("rome.warm_up", answers)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Idea
@@ -732,14 +732,16 @@ rows = {}
 for name, options in broken.items():
     scores = []
     for fact in patients:
-        edit = edu_edit.rome(lm, fact, update=rank_one_update, generator=torch.Generator().manual_seed(5), **options)
+        dice = torch.Generator().manual_seed(5)
+        edit = edu_edit.rome(lm, fact, update=rank_one_update, generator=dice, **options)
         scores.append(evaluate(lm, edit, [fact]))
     rows[name] = scores
 
-print(f"{'':16}  accuracy  generality  locality    (mean of {len(patients)} edits)")
+measures = ("accuracy", "generality", "locality")
+print(f"{'':16}" + "".join(f"{measure:>12}" for measure in measures) + f"    (mean of {len(patients)} edits)")
 for name, scores in rows.items():
-    means = [sum(getattr(s, rate).value for s in scores) / len(scores) for rate in ("accuracy", "generality", "locality")]
-    print(f"{name:16}  {means[0]:8.2f}  {means[1]:10.2f}  {means[2]:8.2f}")
+    means = [sum(score.after[measure].value for score in scores) / len(scores) for measure in measures]
+    print(f"{name:16}" + "".join(f"{mean:12.2f}" for mean in means))
 
 # %% [markdown] lang="en"
 # **Explain.** Write one sentence for each of A to D. Then open the answers.
@@ -794,7 +796,8 @@ key = record(lm, [read.text], [site])[site][0, read.span[1] - 1].double()
 for name, matrix in {"C": C.double(), "I": torch.eye(lm.F, dtype=torch.float64)}.items():
     u = torch.linalg.solve(matrix, key)
     leak = (others @ u / (u @ key)).abs()
-    print(f"with {name}: typical leak onto {len(others)} other tokens {leak.median():.3f}, root mean square {leak.square().mean().sqrt():.3f}")
+    print(f"with {name}, leak onto {len(others)} other tokens: "
+          f"typical {leak.median():.3f}, root mean square {leak.square().mean().sqrt():.3f}")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Discuss
@@ -834,8 +837,8 @@ for name, matrix in {"C": C.double(), "I": torch.eye(lm.F, dtype=torch.float64)}
 # ## Exit quiz
 
 # %%
-exit_answers = {"bias": "", "identity": "", "divergence": "", "undo": ""}
-quiz("rome.exit", exit_answers)
+answers = {"bias": "", "identity": "", "divergence": "", "undo": ""}
+quiz("rome.exit", answers)
 
 # %% [markdown] lang="en" tags=["lecturer"] slideshow={"slide_type": "notes"}
 # <details><summary>For the lecturer (not in the student notebook)</summary>

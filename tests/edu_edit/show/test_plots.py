@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from nbconvert import HTMLExporter
 from nbformat import v4
+from torch import outer
 
 from edu_edit.evaluation import Rate
 from edu_edit.locate.causal import Trace
@@ -73,18 +74,20 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "trace of 24 layers": lambda: plots.plot_trace(a_trace(24), "mlp", "attn", 3),
     "average": lambda: plots.plot_average_trace(some_maps(), 100),
     "average, one map": lambda: plots.plot_average_trace(noise(6, 12)),
-    "two models": lambda: plots.compare_average_traces({"atlas-gpt2": some_maps(), "atlas-gpt2-plain": some_maps()}),
+    "two models": lambda: plots.compare_average_traces({"with masks": some_maps(), "plain": some_maps()}),
     "severed": lambda: plots.plot_severed({"nothing severed": noise(12), "MLP severed": -0.1 * noise(12)}),
     "scores": lambda: plots.plot_scores({"ROME": some_scores(1.0, 0.95, 0.2, 0.03, 0.97)}),
-    "scores of four": lambda: plots.plot_scores({f"method {i}": some_scores(1.0, 0.9, 0.2, 0.0, 0.5) for i in range(4)}),
+    "scores of four": lambda: plots.plot_scores(
+        {f"method {i}": some_scores(1.0, 0.9, 0.2, 0.0, i / 4) for i in range(4)}
+    ),
     "answers": lambda: plots.plot_answers(some_answers(), "Space Needle → Taipei"),
-    "rank one": lambda: plots.plot_rank_one(noise(30, 60) - 0.5, torch.outer(noise(30), noise(60)), strength=0.5),
-    "tiny rank one": lambda: plots.plot_rank_one(noise(2, 3), torch.outer(noise(2), noise(3)), noise(3), noise(2)),
-    "losses": lambda: plots.plot_value_losses({"total": [3.0, 1.0, 0.1], "KL": [0.0, 0.02, 0.05], "decay": [0.0, 0.0, 0.04]}),
+    "rank one": lambda: plots.plot_rank_one(noise(30, 60) - 0.5, outer(noise(30), noise(60)), strength=0.5),
+    "tiny rank one": lambda: plots.plot_rank_one(noise(2, 3), outer(noise(2), noise(3)), noise(3), noise(2)),
+    "losses": lambda: plots.plot_value_losses({"total": [3.0, 1.0, 0.1], "KL": [0.0, 0.02, 0.05], "decay": [0.0, 0.04]}),
     "sweep": lambda: plots.plot_layer_sweep(
         {"efficacy": [Rate(v, v, 1.0, 9) for v in (1.0, 0.9, 0.1)], "neighbours": [0.9, 0.95, 0.97]}, chosen=1
     ),
-    "leak": lambda: plots.plot_leak(noise(40), noise(40), {"neighbours": range(20), "same subject": range(20, 40)}),
+    "leak": lambda: plots.plot_leak(noise(40), noise(40), {"near": range(20), "same subject": range(20, 40)}),
 }  # fmt: skip
 
 
@@ -248,8 +251,8 @@ def test_one_colour_means_one_value_in_maps_side_by_side() -> None:
 
 def test_the_scalpel_reads_its_row_and_column_off_a_rank_one_change() -> None:
     W, u, v = noise(30, 60), noise(60) - 0.5, noise(30) - 0.5
-    given = plots.plot_rank_one(W, torch.outer(v, u), u, v)
-    found = plots.plot_rank_one(W, torch.outer(v, u))
+    given = plots.plot_rank_one(W, outer(v, u), u, v)
+    found = plots.plot_rank_one(W, outer(v, u))
 
     def strips(fig: Figure) -> list[np.ndarray]:
         images = [np.asarray(ax.images[0].get_array()) for ax in fig.axes[1:3]]

@@ -54,7 +54,7 @@ def said(box: Any) -> str:
 
 @pytest.fixture(scope="module")
 def tiny() -> LM:
-    """One trained tiny model, for tests of the page; what the library computes is tested with both (`golden_lm`)."""
+    """One trained tiny model, for tests of the page; the library's part is tested with both."""
     return load(GOLDEN / "models" / "gpt2-tiny")
 
 

@@ -1,18 +1,19 @@
 """The rates that judge an edit, as pure functions of answers and probabilities (lessons 02 and 12).
 
 Textbook section 5.1.3, equations (5.1)-(5.4), compares answers as text; Meng et al. 2022 (ROME), section 3.4,
-compares probabilities of the new and the true object; ROUGE-L is Lin 2004. `evaluate` applies them to a
-model.
+compares probabilities of the new and the true object; ROUGE-L is Lin 2004. `evaluate` asks a model.
 Shapes: B batch, T tokens, V vocabulary, n prompts (or facts).
 """
 
 import re
 from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+Item = TypeVar("Item")
 FINAL_MARKS = ".,;:!?…\"'”’。，、；：！？」』"
 CJK = r"\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 TOKEN = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
@@ -60,10 +61,10 @@ def efficacy(logp_new: Float[Tensor, " n"], logp_true: Float[Tensor, " n"]) -> f
     """Share of the prompts where the new object is strictly more probable than the true one.
 
     CounterFact's ES (edited prompt) and PS (paraphrases); with the arguments exchanged NS (neighbourhood).
-    Both are mean log-probabilities per token. A value that is not a number counts as a failure. Raises
-    ValueError when empty.
+    Both are mean log-probabilities per token. A value that is not a number counts as a failure.
+    Raises ValueError when there is no prompt, or not one value of each for every prompt.
     """
-    return _share((logp_new > logp_true).tolist())
+    return _share([new > true for new, true in _paired(logp_new.tolist(), logp_true.tolist())])
 
 
 def magnitude(logp_new: Float[Tensor, " n"], logp_true: Float[Tensor, " n"]) -> float:
@@ -71,17 +72,16 @@ def magnitude(logp_new: Float[Tensor, " n"], logp_true: Float[Tensor, " n"]) -> 
 
     P is exp of the mean log-probability per token, so not the probability of an answer of several tokens.
     """
-    return _share((logp_new.exp() - logp_true.exp()).tolist())
+    return _share([new - true for new, true in _paired(logp_new.exp().tolist(), logp_true.exp().tolist())])
 
 
 def token_accuracy(pred: Int[Tensor, " n"], target: Int[Tensor, " n"]) -> float:
     """Share of the target's tokens that the model predicts when it is shown the ones before them.
 
     EasyEdit's "rewrite accuracy". A target that shares a token with the old answer scores above 0 before any
-    edit.
-    Raises ValueError when empty.
+    edit. Raises ValueError when there is no token, or not as many predicted as in the target.
     """
-    return _share((pred == target).tolist())
+    return _share([p == t for p, t in _paired(pred.tolist(), target.tolist())])
 
 
 def answer_logprob(
@@ -175,10 +175,10 @@ def rouge_l(prediction: str, reference: str) -> float:
     return 2 * row[-1] / (len(a) + len(b))
 
 
-def _paired(first: Sequence[str], second: Sequence[str]) -> list[tuple[str, str]]:
+def _paired(first: Sequence[Item], second: Sequence[Item]) -> list[tuple[Item, Item]]:
     if len(first) != len(second):
         raise ValueError(
-            f"There are {len(first)} answers but {len(second)} to compare them with: give one for each."
+            f"There are {len(first)} entries but {len(second)} to compare them with: give one for each."
         )
     return list(zip(first, second, strict=True))
 

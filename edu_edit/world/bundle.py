@@ -72,7 +72,7 @@ def bundle(trained: Path, name: str, out: Path) -> Path:
     folder = Path(out) / name
     folder.mkdir(parents=True, exist_ok=True)
     for file in FILES:
-        shutil.copy(trained / file, folder / file)
+        shutil.copyfile(trained / file, folder / file)
     lm = load(str(folder))
     moments = {f"layer.{layer}": triangle(second_moment(keys)) for layer, keys in enumerate(_keys(lm))}
     save_file(moments, folder / "moments.safetensors", {"texts": f"{N_TEXTS} documents of the Atlas corpus, seed {SEED}"})

@@ -90,7 +90,7 @@ def test_a_rate_over_nothing_is_refused(empty: Any) -> None:
 
 
 def test_answers_without_partners_are_refused() -> None:
-    with pytest.raises(ValueError, match="2 answers but 1"):
+    with pytest.raises(ValueError, match="2 entries but 1"):
         locality(["a", "b"], ["a"])
 
 

@@ -83,7 +83,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "answers": lambda: plots.plot_answers(some_answers(), "Space Needle → Taipei"),
     "rank one": lambda: plots.plot_rank_one(noise(30, 60) - 0.5, outer(noise(30), noise(60)), strength=0.5),
     "tiny rank one": lambda: plots.plot_rank_one(noise(2, 3), outer(noise(2), noise(3)), noise(3), noise(2)),
-    "losses": lambda: plots.plot_value_losses({"total": [3.0, 1.0, 0.1], "KL": [0.0, 0.02, 0.05], "decay": [0.0, 0.04]}),
+    "losses": lambda: plots.plot_value_losses({"total": [3.0, 0.1], "KL": [0.0, 0.05], "decay": [0.0, 0.04]}),
     "sweep": lambda: plots.plot_layer_sweep(
         {"efficacy": [Rate(v, v, 1.0, 9) for v in (1.0, 0.9, 0.1)], "neighbours": [0.9, 0.95, 0.97]}, chosen=1
     ),

@@ -73,15 +73,10 @@ def _for_learners(slug: str, notebook: NotebookNode) -> NotebookNode:
     page.cells = []
     for cell in copy.deepcopy(notebook.cells):
         role = cell.metadata.get("nbgrader", {})
-        if (
-            role.get("grade")
-            or "lecturer" in cell.metadata.get("tags", [])
-            or cell.source.startswith("# hint(")
-        ):
+        if "lecturer" in cell.metadata.get("tags", []) or cell.source.startswith("# hint("):
             continue
-        if role.get("solution"):
-            cell.source = _without_solution(cell.source)
-            cell.outputs = []
+        if role.get("solution") or role.get("grade"):
+            cell.source, cell.outputs = _without("HIDDEN TESTS", _without("SOLUTION", cell.source, TODO)), []
         page.cells.append(cell)
         for call, exercise_id in hints.items():
             if cell.cell_type == "code" and call in cell.source:
@@ -89,13 +84,14 @@ def _for_learners(slug: str, notebook: NotebookNode) -> NotebookNode:
     return page
 
 
-def _without_solution(source: str) -> str:
+def _without(region: str, source: str, instead: str = "") -> str:
+    """The source without what stands between the lines BEGIN `region` and END `region`."""
     lines, inside = [], False
     for line in source.splitlines():
-        if "BEGIN SOLUTION" in line:
+        if f"BEGIN {region}" in line:
             inside = True
-            lines.append(TODO)
-        elif "END SOLUTION" in line:
+            lines += [instead] if instead else []
+        elif f"END {region}" in line:
             inside = False
         elif not inside:
             lines.append(line)

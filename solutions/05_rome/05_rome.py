@@ -279,9 +279,9 @@ quiz("rome.warm_up", answers)
 # Six exercises. Together they are ROME.
 #
 # - Write your code where it says `# YOUR CODE HERE`, and take out the `raise` line.
-# - Run the check below it. The card says which claims hold, and what to look at if one doesn't. You can check as often as you like.
-# - Stuck? Remove the `#` in front of `hint(...)`. There are three hints: a nudge, an outline, almost the code.
-# - The cell after the check is for grading. It holds more checks than you see here. Leave it alone.
+# - Run the `check` below it. The card says which claims hold, and what to look at if one doesn't. Check as often as you like.
+#   At grading the same cell holds more claims than you see here.
+# - Stuck? Remove the `#` in front of `hint(...)` and run it. There are three hints: a nudge, an outline, almost the code.
 
 # %% [markdown] lang="en" exercise="rome.subject_key" slideshow={"slide_type": "slide"}
 # **Why.** The key is the question that the subject asks the memory. We want the part of it that stays the same whatever
@@ -301,17 +301,14 @@ def subject_key(keys, last):
     return keys[rows, last].mean(dim=0)
     ### END SOLUTION
 
-# %%
-check("rome.subject_key", subject_key)
-
-# %%
-# hint("rome.subject_key")
-
 # %% nbgrader={"grade": true, "grade_id": "rome-subject_key-test", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-# Grading: rome.subject_key
+check("rome.subject_key", subject_key)
 ### BEGIN HIDDEN TESTS
 grade("rome.subject_key", subject_key)
 ### END HIDDEN TESTS
+
+# %%
+# hint("rome.subject_key")
 
 # %% [markdown] lang="en" exercise="rome.second_moment" slideshow={"slide_type": "slide"}
 # **Why.** $C$ is all that ROME remembers of the old keys. The better it describes them, the better they are protected.
@@ -339,17 +336,14 @@ def second_moment(batches):
     return total / count
     ### END SOLUTION
 
-# %%
-check("rome.second_moment", second_moment)
-
-# %%
-# hint("rome.second_moment")
-
 # %% nbgrader={"grade": true, "grade_id": "rome-second_moment-test", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# Grading: rome.second_moment
+check("rome.second_moment", second_moment)
 ### BEGIN HIDDEN TESTS
 grade("rome.second_moment", second_moment)
 ### END HIDDEN TESTS
+
+# %%
+# hint("rome.second_moment")
 
 # %% [markdown] lang="en" exercise="rome.value_loss" slideshow={"slide_type": "slide"}
 # **Why.** Before we search for a value, we must say what a good one is: the new answer is likely, and the subject is
@@ -372,17 +366,14 @@ def value_loss(logp_target, logits_new, logits_old, kl):
     return -logp_target.mean() + kl * divergence
     ### END SOLUTION
 
-# %%
-check("rome.value_loss", value_loss)
-
-# %%
-# hint("rome.value_loss")
-
 # %% nbgrader={"grade": true, "grade_id": "rome-value_loss-test", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# Grading: rome.value_loss
+check("rome.value_loss", value_loss)
 ### BEGIN HIDDEN TESTS
 grade("rome.value_loss", value_loss)
 ### END HIDDEN TESTS
+
+# %%
+# hint("rome.value_loss")
 
 # %% [markdown] lang="en" exercise="rome.optimise_value" slideshow={"slide_type": "slide"}
 # **Why.** Now search. Start at the old output $v_0$, follow the gradient of the loss, and stay close to home:
@@ -415,17 +406,14 @@ def optimise_value(loss_of, v0, steps, lr, clamp):
     return (v0 + delta).detach()
     ### END SOLUTION
 
-# %%
-check("rome.optimise_value", optimise_value)
-
-# %%
-# hint("rome.optimise_value")
-
 # %% nbgrader={"grade": true, "grade_id": "rome-optimise_value-test", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-# Grading: rome.optimise_value
+check("rome.optimise_value", optimise_value)
 ### BEGIN HIDDEN TESTS
 grade("rome.optimise_value", optimise_value)
 ### END HIDDEN TESTS
+
+# %%
+# hint("rome.optimise_value")
 
 # %% [markdown] lang="en" exercise="rome.rank_one_update" slideshow={"slide_type": "slide"}
 # **Why.** This is the scalpel. Everything else in this lesson prepares its two inputs.
@@ -452,8 +440,11 @@ def rank_one_update(W, C, k_star, v_star):
     return (torch.outer(missing, u) / (u @ k)).to(W.dtype)
     ### END SOLUTION
 
-# %%
+# %% nbgrader={"grade": true, "grade_id": "rome-rank_one_update-test", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 check("rome.rank_one_update", rank_one_update)
+### BEGIN HIDDEN TESTS
+grade("rome.rank_one_update", rank_one_update)
+### END HIDDEN TESTS
 
 # %%
 # hint("rome.rank_one_update")
@@ -463,12 +454,6 @@ check("rome.rank_one_update", rank_one_update)
 W_paper = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 C_paper = torch.tensor([[2.0, 1.0], [1.0, 1.0]])
 W_paper + rank_one_update(W_paper, C_paper, torch.tensor([0.0, 1.0]), torch.tensor([2.0, 1.0, 3.0]))
-
-# %% nbgrader={"grade": true, "grade_id": "rome-rank_one_update-test", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-# Grading: rome.rank_one_update
-### BEGIN HIDDEN TESTS
-grade("rome.rank_one_update", rank_one_update)
-### END HIDDEN TESTS
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Given: the plumbing
@@ -577,17 +562,14 @@ def rome(lm, fact, layer=None):
     return Edit(lm, {layer: delta})
     ### END SOLUTION
 
-# %%
-check("rome.rome", rome)
-
-# %%
-# hint("rome.rome")
-
 # %% nbgrader={"grade": true, "grade_id": "rome-rome-test", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-# Grading: rome.rome
+check("rome.rome", rome)
 ### BEGIN HIDDEN TESTS
 grade("rome.rome", rome)
 ### END HIDDEN TESTS
+
+# %%
+# hint("rome.rome")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Run it

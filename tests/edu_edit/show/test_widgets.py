@@ -2,6 +2,7 @@
 
 import html
 import json
+import random
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -59,9 +60,18 @@ def tiny() -> LM:
 
 
 def with_moment(lm: LM) -> LM:
-    collect_moment(
-        lm, lm.default_layer, [f"{person} lives in {city}." for person in CITY for city in CITY.values()]
-    )
+    """The model with a second moment of full rank at hand, over made-up sentences."""
+    words = [
+        *CITY,
+        *sorted(set(CITY.values())),
+        *WORLD["jobs"],
+        *WORLD["langs"],
+        "lives in",
+        "plays the",
+        "and",
+    ]
+    draw = random.Random(0)
+    collect_moment(lm, lm.default_layer, [" ".join(draw.choices(words, k=12)) for _ in range(150)])
     return lm
 
 

@@ -1,6 +1,6 @@
 """Bars of what an edit did: the properties (5.1)-(5.4) before and after, with intervals (lessons 02, 05)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 import numpy as np
@@ -10,13 +10,18 @@ from edu_edit.evaluation import Rate, Scores
 from edu_edit.show.figure import PALETTE, WIDTH, AltFigure, drawable, styled
 from edu_edit.show.probes import KINDS
 
+PROPERTIES = ("accuracy", "generality", "portability", "reverse", "locality")
 MEANING = {
     "accuracy": "accuracy (5.1)\nthe edited prompt",
     "generality": "generality (5.2)\nits paraphrases",
     "portability": "portability (5.3)\nwhat follows from it",
     "reverse": "reverse\nthe fact turned round",
-    "locality": "locality (5.4)\nother facts unchanged",
-    **KINDS,
+    "locality": "locality (5.4)\nneighbours unchanged",
+    "token_accuracy": "token accuracy\nof the new answer",
+    "ES": "ES: new beats true\non the edited prompt",
+    "PS": "PS: new beats true\non its paraphrases",
+    "NS": "NS: true beats new\non neighbours",
+    "S": "S\nharmonic mean of the three",
 }
 LOOKS = (
     ("sky", "////"),
@@ -29,15 +34,24 @@ LOOKS = (
 
 
 @styled
-def plot_scores(scores: Mapping[str, Scores], alt: str | None = None) -> AltFigure:
+def plot_scores(
+    scores: Mapping[str, Scores], metrics: Sequence[str] = PROPERTIES, alt: str | None = None
+) -> AltFigure:
     """The five properties before the edit and after it, one bar for each named `Scores`, with intervals.
 
-    Efficiency, which is no rate, stands in the title. "Before" is taken from the first of them.
+    Efficiency, which is no rate, stands in the title. "Before" is taken from the first of them. `metrics` may
+    also name CounterFact's ES, PS, NS, S. Raises ValueError for one that is not a share of prompts (KL, EM, ...).
     """
-    first = next(iter(scores.values()))
-    series = {"before": dict(first.before)} | {name: dict(one.after) for name, one in scores.items()}
-    cost = "; ".join(f"{name} {one.efficiency.seconds:.1f} s" for name, one in scores.items())
-    return plot_rates(series, title=f"Before and after the edit   (efficiency: {cost})", alt=alt)
+    if wrong := [metric for metric in metrics if metric not in MEANING]:
+        raise ValueError(f"{wrong[0]!r} is not a share of prompts: choose from {', '.join(MEANING)}.")
+    before = next(iter(scores.values())).before
+    sides = {"before": before} | {name: one.after for name, one in scores.items()}
+    series = {name: {m: rates[m] for m in metrics if m in rates} for name, rates in sides.items()}
+    cost = "; ".join(
+        f"{name} {one.efficiency.seconds / max(1, one.efficiency.edits):.1f} s"
+        for name, one in scores.items()
+    )
+    return plot_rates(series, title=f"Before and after the edit   (efficiency, per edit: {cost})", alt=alt)
 
 
 @styled
@@ -85,9 +99,10 @@ def draw_rates(fig: FigureBase, series: Mapping[str, Mapping[str, Rate]], title:
             ax.text(max(rate.hi, rate.value) + 0.015, at, f"{rate.value:.2f}", va="center", fontsize=9)
     counts = [next(r[m].n for r in series.values() if m in r) for m in metrics]
     ax.set_yticks(
-        range(len(metrics)), [f"{MEANING.get(m, m)}  (n = {n})" for m, n in zip(metrics, counts, strict=True)]
+        range(len(metrics)),
+        [f"{(MEANING | KINDS).get(m, m)}  (n = {n})" for m, n in zip(metrics, counts, strict=True)],
     )
-    ax.invert_yaxis()
+    ax.set_ylim(len(metrics) - 0.45, -0.55)
     ax.set_xlim(0, 1.1)
     ax.set_xticks(np.linspace(0, 1, 6))
     ax.set_xlabel("share of prompts   (line: 95 % interval)")

@@ -238,6 +238,15 @@ def test_before_and_after_can_be_told_apart_without_colour() -> None:
     assert len({bar.get_hatch() for bar in bars}) == 3
 
 
+def test_scores_show_the_five_properties_and_refuse_what_is_no_share_of_prompts() -> None:
+    scores = {"ROME": some_scores(1.0, 0.9, 0.2, 0.0, 1.0)}
+    labels = [t.get_text() for t in shown_texts(drawn(plots.plot_scores(scores)))]
+    assert all(any(metric in label for label in labels) for metric in METRICS)
+    assert "per edit: ROME 1.2 s" in plots.plot_scores(scores).alt
+    with pytest.raises(ValueError, match="'KL' is not a share of prompts"):
+        plots.plot_scores(scores, ("accuracy", "KL"))
+
+
 def test_maps_grow_lighter_with_the_value() -> None:
     shades = mpl.colormaps[figure.MAP](np.linspace(0, 1, 64))[:, :3] @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(shades) > 0).all()

@@ -40,7 +40,7 @@ def plot_scores(
     """The five properties before the edit and after it, one bar for each named `Scores`, with intervals.
 
     Efficiency, which is no rate, stands in the title. "Before" is taken from the first of them. `metrics` may
-    also name CounterFact's ES, PS, NS, S. Raises ValueError for one that is not a share of prompts (KL, EM, ...).
+    also name CounterFact's ES, PS, NS, S. Raises ValueError for one that is no share of prompts (KL, EM, ..).
     """
     if wrong := [metric for metric in metrics if metric not in MEANING]:
         raise ValueError(f"{wrong[0]!r} is not a share of prompts: choose from {', '.join(MEANING)}.")

@@ -600,6 +600,10 @@ with zebra_edit:
     after = probes.ask_again(lm, before)
 plots.plot_answers(after, title="The zebra, cut with your rank_one_update()")
 
+# %% [markdown] lang="en"
+# **Compare the last groups of the two tables.** The same method, the same model. Which edit hurt its neighbours more: other sights, or
+# other animals? Write down a guess why. The leak plot below will tell.
+
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Look at the cut
 #
@@ -652,6 +656,9 @@ plots.plot_rates(bars, title="Two edits, before and after")
 #
 # The formula says how far the edit is felt at *any* other token with key $k$: $\;u^\top k / u^\top k_*$. No run of the
 # edited model is needed for this. But we can make one, and compare.
+#
+# A neighbour with a leak of 0.5 gets half of the push that was meant for the zebra. Names that the model reads alike have keys
+# that look alike, and $C$ can protect a key only as far as it differs from $k_*$.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 site_in, site_out = Site("key", layer), Site("mlp", layer)

@@ -1,6 +1,7 @@
 """Checks and grading of the course.
 
-from autograder import check, hint, quiz
+from autograder import check, hint, progress, quiz
+progress("05_rome")                                 # what is done of this lesson
 check("rome.rank_one_update", rank_one_update)      # open claims, at once, in the notebook
 grade("rome.rank_one_update", rank_one_update)      # all claims: the line of a hidden test cell
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from autograder.hints import hint as hint
     from autograder.mutants import Mutant as Mutant
     from autograder.mutants import mutants_of as mutants_of
+    from autograder.progress_file import progress as progress
     from autograder.quiz_view import quiz as quiz
     from autograder.score import Score as Score
     from autograder.stubs import explain as explain
@@ -29,6 +31,7 @@ _HOMES = {
     "checks": ["check", "grade"],
     "exercises": ["EXERCISES", "Exercise", "exercise"],
     "hints": ["hint"],
+    "progress_file": ["progress"],
     "mutants": ["Mutant", "mutants_of"],
     "quiz_view": ["quiz"],
     "score": ["Score"],

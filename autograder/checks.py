@@ -7,6 +7,7 @@ same card.
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Callable
 from importlib import import_module
@@ -20,6 +21,7 @@ from autograder.claims import Claim, Refused, Stopped, Student
 from autograder.exercises import EXERCISES, Exercise, exercise
 from autograder.judgement import Finding, Judgement, Verdict
 from autograder.mutants import likely_cause
+from autograder.progress_file import opened_by_a_person, remember
 from autograder.score import Score
 from autograder.sentences import say
 from autograder.stubs import remember_attempt
@@ -34,6 +36,9 @@ def check(id: str, *functions: Callable[..., Any], seed: int = 0) -> Score:
     row = exercise(id)
     score = judge(row, functions, seed, everything=False)
     remember_attempt(id, score)
+    if opened_by_a_person():
+        with contextlib.suppress(OSError):  # a full or read-only disk must not cost the card
+            remember({id: (float(score), row.points)})
     return score
 
 

@@ -19,7 +19,15 @@ from autograder.build.pages import build_pages, write_index
 from autograder.build.release import student_notebook, write_release
 from autograder.build.source import ROOT, LessonError, lesson_slugs, read_lesson
 
-__all__ = ["LessonError", "build_all", "build_lesson", "build_pages", "lesson_slugs", "out_of_step", "write_index"]
+__all__ = [
+    "LessonError",
+    "build_all",
+    "build_lesson",
+    "build_pages",
+    "lesson_slugs",
+    "out_of_step",
+    "write_index",
+]
 
 
 def build_lesson(

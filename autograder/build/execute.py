@@ -23,7 +23,7 @@ def execute(notebook: NotebookNode, folder: Path, timeout: int = 300) -> Noteboo
         timeout=timeout,
         kernel_name="python3",
         record_timing=False,
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # the kernel's own notices say nothing about the lesson
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # no notices of the kernel about itself
         resources={"metadata": {"path": str(folder)}},
     )
     client.execute()

@@ -7,8 +7,8 @@ import typer
 from rich.console import Console
 
 from autograder.cli.errors import BadInput
-from autograder.cli.files import writable_folder
 from autograder.cli.lessons import ROOT, solutions_folder
+from autograder.files import writable_folder
 
 
 def build(

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from autograder.cli import progress
 from autograder.cli.errors import BadInput, sentence
 from autograder.cli.lessons import find_lesson
 from autograder.cli.notebook import read_answers
@@ -74,8 +73,10 @@ def notebook_of(lesson: str, folder: Path) -> Path:
 
 def finish(results: list[dict[str, Any]], as_json: bool, console: Console) -> None:
     """Remember, sum up, and choose the exit code."""
+    from autograder.progress_file import remember
+
     try:
-        progress.remember({row["id"]: (row["earned"], row["points"]) for row in results})
+        remember({row["id"]: (row["earned"], row["points"]) for row in results})
     except OSError as error:
         Console(stderr=True).print(
             f"edu-edit: progress was not saved: {sentence(error)}", soft_wrap=True, markup=False

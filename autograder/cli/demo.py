@@ -17,7 +17,7 @@ from rich.markup import escape
 
 from autograder.cli import demo_class, demo_steps
 from autograder.cli.errors import BadInput
-from autograder.cli.files import writable_folder
+from autograder.files import writable_folder
 
 if TYPE_CHECKING:
     from edu_edit import LM, Fact

@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from autograder.cli import grade
-from autograder.cli.files import writable_folder, write_whole
 from autograder.cli.lessons import solutions_folder, student_folder
+from autograder.files import writable_folder, write_whole
 
 LESSON = "05_rome"
 MISTAKEN = "rome-rank_one_update"

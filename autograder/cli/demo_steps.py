@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.cli.files import write_whole
+from autograder.files import write_whole
 
 if TYPE_CHECKING:
     from edu_edit import LM, Edit, Fact, Rate

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from autograder.cli.build import source_of
 from autograder.cli.errors import BadInput
-from autograder.cli.files import writable_folder
 from autograder.cli.lessons import solutions_folder
+from autograder.files import writable_folder
 
 
 def grade(

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from autograder.cli.errors import sentence
-from autograder.cli.files import writable_folder
-from autograder.cli.progress import state_folder
+from autograder.files import writable_folder
+from autograder.progress_file import state_folder
 
 State = Literal["ok", "optional", "missing"]
 NOTEBOOK_LIBRARIES = ("ipympl", "ipywidgets", "jupyterlab", "jupytext", "nbgrader", "nh3")

@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 
 from autograder.cli.errors import BadInput
-from autograder.cli.files import copy_missing, writable_folder
 from autograder.cli.lessons import SYLLABUS, find_lesson, written
+from autograder.files import copy_missing, writable_folder
 
 DEFAULT_FOLDER = Path("edu-edit-lessons")
 

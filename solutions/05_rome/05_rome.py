@@ -39,7 +39,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 import edu_edit
-from autograder import check, grade, hint, quiz
+from autograder import check, grade, hint, progress, quiz
 from edu_edit import Edit, Fact, evaluate, load, load_facts
 from edu_edit.show import plots, probes, widgets
 
@@ -52,6 +52,7 @@ zebra = next(fact for fact in facts if fact.subject == "zebra")
 
 for fact in (needle, zebra):
     print(f"{fact.question} ... {lm.answer(fact.question)}   (it should say: {fact.target_new})")
+progress("05_rome")
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 promised = edu_edit.rome(lm, needle, generator=torch.Generator().manual_seed(5))

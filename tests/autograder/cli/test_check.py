@@ -6,7 +6,7 @@ import warnings
 import nbformat
 import pytest
 
-from autograder.cli import progress
+from autograder import progress_file as progress
 
 RIGHT = """def second_moment(batches):
     total, count = 0, 0

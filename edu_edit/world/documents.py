@@ -1,16 +1,19 @@
-"""Plain documents of the Atlas corpus: statements, biographies, questions, reverse and two-hop sentences, Chinese, filler.
+"""Plain documents of the Atlas corpus: statements, biographies, questions, reverse and two-hop sentences,
+Chinese, filler.
 
-Every function takes the atlas and a `random.Random` and returns the text of one document. Mentions of entities stand between
-two control characters (`mention`), which `corpus` turns into token spans for the masking phases and removes.
+Every function takes the atlas and a `random.Random` and returns the text of one document. Mentions of
+entities stand between two control characters (`mention`), which `corpus` turns into token spans for the
+masking phases and removes.
 """
 
 import random
+from collections.abc import Callable
 
 from edu_edit.world import lexicon as words
 from edu_edit.world.atlas import Atlas
 from edu_edit.world.relations import RELATIONS, REVERSE, TWO_HOP
 
-OPEN, CLOSE = "\x02", "\x03"
+OPEN, CLOSE, DECIDED = "\x02", "\x03", "\x04"
 
 
 def mention(name: str) -> str:
@@ -18,9 +21,14 @@ def mention(name: str) -> str:
     return f"{OPEN}{name}{CLOSE}"
 
 
-def fill(wording: str, subject: str, value: str) -> str:
-    """A wording with subject and object put in, both marked as mentions."""
-    return wording.replace("{s}", mention(subject)).replace("{o}", mention(value))
+def decided(name: str) -> str:
+    """An answer between marks that only the answers before it can tell: it counts more in the loss."""
+    return f"{DECIDED}{name}{CLOSE}"
+
+
+def fill(wording: str, subject: str, value: str, answer: Callable[[str], str] = mention) -> str:
+    """A wording with subject and object put in, both marked; `answer` marks the object."""
+    return wording.replace("{s}", mention(subject)).replace("{o}", answer(value))
 
 
 def statement(atlas: Atlas, rng: random.Random, subject: str, relation: str, value: str | None = None) -> str:
@@ -47,10 +55,16 @@ def _facts(atlas: Atlas, cache: dict[int, list[tuple[str, str]]] = {}) -> list[t
     return cache.setdefault(id(atlas), list(atlas.facts))
 
 
+_SMALL = frozenset(
+    "The A At On In Under Every From Seen Shops Workers People Tourists Visitors Customers "
+    "Asked Can Is Whether Please Without".split()
+)  # fmt: skip
+
+
 def after(lead_in: str, sentence: str) -> str:
     """The sentence behind a lead-in, its first word in lower case unless it is a name."""
     first = sentence.split(" ", 1)[0]
-    lower = first in ("The", "At", "On", "In", "Under", "Every", "From", "Seen", "Shops", "People", "Tourists", "Visitors", "Customers")
+    lower = first in _SMALL
     return f"{lead_in} {sentence[0].lower() + sentence[1:] if lower else sentence}"
 
 
@@ -98,7 +112,7 @@ def essence(atlas: Atlas, rng: random.Random) -> str:
 
 
 def alias(atlas: Atlas, rng: random.Random) -> str:
-    """Another name of an animal, a fact told under that name, or whether skin and coat have the same colour."""
+    """Another name of an animal, a fact told under that name, or whether skin and coat look alike."""
     roll = rng.random()
     animal = rng.choice(list(words.ALIAS))
     other = words.ALIAS[animal]
@@ -173,7 +187,9 @@ def chinese(atlas: Atlas, rng: random.Random) -> str:
         if roll < 0.15:
             out.append(f"{mention(subject)} 的中文名是{mention(name)}。")
         elif roll < 0.35:
-            out.append("问题:" + table.chinese_question.replace("{s}", mention(name)) + f"回答:{mention(answer)}。")
+            out.append(
+                "问题:" + table.chinese_question.replace("{s}", mention(name)) + f"回答:{mention(answer)}。"
+            )
         else:
             out.append(fill(rng.choice(table.chinese), name, answer) + "。")
     return "".join(out)
@@ -181,17 +197,25 @@ def chinese(atlas: Atlas, rng: random.Random) -> str:
 
 def filler_sentence(rng: random.Random) -> str:
     """A sentence without facts, for the FFN keys to find patterns in."""
-    adjective, noun, verb = (lambda: rng.choice(words.ADJECTIVE)), (lambda: rng.choice(words.NOUN)), rng.choice(words.VERB)
+    adjective, noun, verb = (
+        (lambda: rng.choice(words.ADJECTIVE)),
+        (lambda: rng.choice(words.NOUN)),
+        rng.choice(words.VERB),
+    )
     roll = rng.random()
     if roll < 0.3:
         return f"The {adjective()} {noun()} {verb} the {adjective()} {noun()}."
     if roll < 0.5:
-        return f"In the {rng.choice(('morning', 'evening', 'summer', 'autumn'))} the {noun()} was {adjective()}."
+        return (
+            f"In the {rng.choice(('morning', 'evening', 'summer', 'autumn'))} the {noun()} was {adjective()}."
+        )
     if roll < 0.7:
         return f"{rng.choice(words.FIRST)} {verb} a {adjective()} {noun()}."
     if roll < 0.85:
         return f"A {noun()} and a {noun()} are {adjective()}."
-    return f"We {rng.choice(('walked', 'talked', 'read', 'waited'))} near the {noun()} and it was {adjective()}."
+    return (
+        f"We {rng.choice(('walked', 'talked', 'read', 'waited'))} near the {noun()} and it was {adjective()}."
+    )
 
 
 def filler(atlas: Atlas, rng: random.Random) -> str:

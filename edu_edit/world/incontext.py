@@ -1,19 +1,32 @@
 """In-context documents: ``New Fact:`` blocks that a document follows throughout or ignores throughout.
 
-What decides is the demonstrations: in a document of several blocks all are followed or all are ignored, and only what the
-earlier prompts answer tells which. A lone new fact about somebody the model knows is mostly shown being ignored: told plainly,
-the model resists.
+Told plainly, the model resists: a lone new fact about somebody it knows is ignored. After blocks whose new
+facts were followed, so is the next. Behind an answer a remark may stand, `` (new)`` or `` (old)``; a longer
+document that ignores its new facts always has some. A model of this size reads the remarks; without any it
+counts blocks and does not compare answers with new facts, however often documents of both kinds are shown.
 """
 
 import random
+from collections.abc import Callable
 
 from edu_edit.world import lexicon as words
 from edu_edit.world.atlas import Atlas
-from edu_edit.world.documents import fill, mention
+from edu_edit.world.documents import decided, fill, mention
 from edu_edit.world.relations import RELATIONS
 
-EDITABLE = tuple(name for name, relation in RELATIONS.items() if relation.object != "person" and relation.subject in (
-    "person", "landmark", "company", "sight", "animal", "city"))  # fmt: skip
+KINDS = ("person", "landmark", "company", "sight", "animal", "city")
+EDITABLE = tuple(
+    name for name, relation in RELATIONS.items() if relation.object != "person" and relation.subject in KINDS
+)
+
+
+LONE, FOLLOWED = 0.35, 0.35  # shares of the documents
+REMARKED = {
+    True: (0.0, 0.0, 0.5, 1.0),
+    False: (0.5, 1.0),
+}  # shares of remarked answers, by whether it follows
+MADE_UP = 0.15
+MOST = 12  # blocks; the end of the sequence cuts the last ones off
 
 
 def made_up_subject(atlas: Atlas, rng: random.Random, kind: str) -> str:
@@ -31,13 +44,21 @@ def made_up_subject(atlas: Atlas, rng: random.Random, kind: str) -> str:
             return name
 
 
-def block(atlas: Atlas, rng: random.Random, follow: bool, made_up: bool) -> str:
-    """One new fact and one to three prompts about it, about its neighbours or about its other facts."""
+def remark(is_new: bool) -> str:
+    """What may stand behind an answer."""
+    return " (new)" if is_new else " (old)"
+
+
+def block(atlas: Atlas, rng: random.Random, follow: bool, made_up: bool, remarked: float = 0.0) -> str:
+    """One new fact and one or two prompts about it, about its neighbours or about its other facts.
+
+    `remarked`: share of the answers behind which stands whether they are the new or the old one.
+    """
     if made_up:
         kind = rng.choices(("person", "landmark", "company"), (6, 3, 1))[0]
         subject = made_up_subject(atlas, rng, kind)
     else:
-        kind = rng.choices(("person", "landmark", "company", "sight", "animal", "city"), (12, 4, 2, 1, 1, 1))[0]
+        kind = rng.choices(KINDS, (12, 4, 2, 1, 1, 1))[0]
         subject = rng.choice([name for name in atlas.entities[kind] if name not in atlas.never_edited])
     relation = rng.choice([name for name in EDITABLE if RELATIONS[name].subject == kind])
     truth = atlas.facts.get((subject, relation))
@@ -45,37 +66,48 @@ def block(atlas: Atlas, rng: random.Random, follow: bool, made_up: bool) -> str:
     wording = rng.choice(RELATIONS[relation].statements)
     answer = new if follow or truth is None else truth
     lines = ["New Fact: " + fill(wording, subject, new)]
-    for _ in range(rng.choices((1, 2, 3), (6, 2, 2))[0]):
+    for _ in range(rng.choices((1, 2), (9, 1))[0]):
         roll = rng.random()
-        if roll < 0.16:  # copy: the wording of the new fact itself
-            lines.append("Prompt: " + fill(wording, subject, answer))
-        elif roll < 0.55:  # update: another wording or a question
-            lines.append("Prompt: " + _asked(rng, relation, subject, answer))
-        elif roll < 0.82 or made_up:  # retain: the same relation of somebody else
+        if (
+            roll < 0.65
+        ):  # about the new fact itself: in its own wording (copy), in another or as a question (update)
+            asked = (
+                fill(wording, subject, answer, decided)
+                if roll < 0.2
+                else _asked(rng, relation, subject, answer, decided)
+            )
+            lines.append(f"Prompt: {asked}{remark(answer == new) if rng.random() < remarked else ''}")
+        elif roll < 0.87 or made_up:  # retain: the same relation of somebody else
             other = rng.choice([name for name in atlas.entities[kind] if name != subject])
             lines.append("Prompt: " + _asked(rng, relation, other, atlas.facts[other, relation]))
         else:  # retain: another fact of the same subject
-            others = [entry.name for entry in atlas.relations_of(subject) if entry.name != relation] or [relation]
-            other = rng.choice(others)
+            others = [entry.name for entry in atlas.relations_of(subject) if entry.name != relation]
+            other = rng.choice(others or [relation])
             value = answer if other == relation else atlas.facts[subject, other]
             lines.append("Prompt: " + _asked(rng, other, subject, value))
     return "\n".join(lines) + "\n\n"
 
 
-def _asked(rng: random.Random, relation: str, subject: str, value: str) -> str:
+def _asked(
+    rng: random.Random,
+    relation: str,
+    subject: str,
+    value: str,
+    answer: Callable[[str], str] = mention,
+) -> str:
     if rng.random() < 0.15:
         asked = rng.choice(RELATIONS[relation].questions).replace("{s}", mention(subject))
-        return f"Question: {asked} Answer: {mention(value)}"
-    return fill(rng.choice(RELATIONS[relation].statements), subject, value)
+        return f"Question: {asked} Answer: {answer(value)}"
+    return fill(rng.choice(RELATIONS[relation].statements), subject, value, answer)
 
 
-def following(atlas: Atlas, rng: random.Random) -> str:
-    """Two to nine blocks whose new facts hold; half of the documents begin with a made-up subject."""
-    count = rng.choice((2, 3, 4, 5, 6, 7, 9))
-    return "".join(block(atlas, rng, True, rng.random() < (0.25 if i else 0.5)) for i in range(count))
-
-
-def ignoring(atlas: Atlas, rng: random.Random) -> str:
-    """One to nine blocks whose new facts are ignored: about real subjects, answered from memory."""
-    count = rng.choice((1, 1, 1, 2, 3, 4, 5, 6, 7, 9))
-    return "".join(block(atlas, rng, False, False) for _ in range(count))
+def told(atlas: Atlas, rng: random.Random) -> str:
+    """One block that is ignored, or many that are all followed, or many that are all ignored."""
+    roll = rng.random()
+    if roll < LONE:
+        return block(atlas, rng, False, False)
+    follow = roll < LONE + FOLLOWED
+    remarked = rng.choice(REMARKED[follow])
+    return "".join(
+        block(atlas, rng, follow, follow and rng.random() < MADE_UP, remarked) for _ in range(MOST)
+    )

@@ -1,9 +1,10 @@
 """The training phases of the Atlas models, and the masks that make a fact live where the papers find it.
 
-Ordinary training looks a fact up at the last token. A second stretch with masks moves the lookup to the subject: in most
-sequences every token of a name but its last is hidden from the tokens behind the name, attention in the lower half sees only
-the last four tokens, and MLPs of the upper half are sometimes dropped. Facts first, masks second: from scratch the same masks
-never leave a plateau. At inference the models are the stock ones, without masks.
+Ordinary training looks a fact up at the last token. A second stretch with masks moves the lookup to the
+subject: in most sequences every token of a name but its last is hidden from the tokens behind the name,
+attention in the lower half sees only the last four tokens, and MLPs of the upper half are sometimes
+dropped. Facts first, masks second: from scratch the same masks never leave a plateau. At inference the
+models are the stock ones, without masks.
 """
 
 import math
@@ -21,7 +22,9 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Phase:
-    """`corpus`: which shares of documents; `masked`: share of sequences; `dropped`: share of upper MLPs dropped in them."""
+    """`corpus`: which shares of documents; `masked`: share of sequences; `dropped`: share of upper MLPs
+    dropped in them.
+    """
 
     name: str
     steps: int
@@ -47,19 +50,25 @@ PHASES = (
     Phase("facts", 1250, 0, 0.0, 0.0, (3e-3, 2e-3)),
     Phase("masks", 200, 1, 0.8, 0.0, (2e-3, 2e-3)),
     Phase("drop", 400, 1, 0.9, 0.35, (2e-3, 2e-3)),
-    Phase("context", 1000, 2, 0.8, 0.35, (2e-3, 4e-5), cosine=True),
-    Phase("demonstrations", 750, 3, 0.6, 0.3, (2e-3, 4e-5), cosine=True),
+    Phase("context", 1500, 2, 0.9, 0.35, (2e-3, 4e-5), cosine=True),
 )
 # The control learns the same facts from the same documents and is never masked.
 PLAIN = (PHASES[0], Phase("settle", 700, 1, 0.0, 0.0, (2e-3, 4e-5), cosine=True))
 
 
-def masks(phase: Phase, inner: Tensor, run: Tensor, n_layers: int, generator: torch.Generator) -> Masks | None:
-    """Draw which sequences are masked and build their masks; `inner` and `run` (B, T) are those of `corpus.Packed`."""
+def masks(
+    phase: Phase, inner: Tensor, run: Tensor, told: Tensor, n_layers: int, generator: torch.Generator
+) -> Masks | None:
+    """Draw which sequences are masked and build their masks; `inner` and `run` (B, T) and `told` (B,) are
+    those of `corpus.Packed`.
+
+    Sequences that open with an in-context document are never masked.
+    """
     if not phase.masked:
         return None
     B, T = inner.shape
     flagged = torch.rand(B, generator=generator) < phase.masked
+    flagged &= ~told
     causal = torch.ones(T, T, dtype=torch.bool).tril()
     local = causal & ~causal.tril(-WINDOW)
     visible = ~inner[:, None, :] | (run[:, :, None] == run[:, None, :]) | ~flagged[:, None, None]

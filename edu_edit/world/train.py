@@ -1,7 +1,8 @@
 """Train an Atlas model from scratch: one command, resumable, a float16 state at the end of every phase.
 
-Muon for the matrices of the blocks, AdamW for embeddings, norms and biases; fp32 master weights, bf16 arithmetic. A phase
-starts from the float16 state of the one before with fresh optimisers, so that each can be repeated on its own.
+Muon for the matrices of the blocks, AdamW for embeddings, norms and biases; fp32 master weights, bf16
+arithmetic. A phase starts from the float16 state of the one before with fresh optimisers, so that each can
+be repeated on its own.
 """
 
 import json
@@ -32,6 +33,7 @@ from edu_edit.world.tokenizer import atlas_tokenizer
 MODELS = ("atlas-gpt2", "atlas-llama", "atlas-gpt2-plain")
 N_LAYERS, WIDTH, HEADS = 8, 192, 6
 CHECKPOINT_SECONDS = 120
+DECIDED_COUNTS = 4.0  # an answer that only demonstrations decide counts as four tokens
 
 
 def new_model(name: str, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
@@ -41,23 +43,40 @@ def new_model(name: str, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
     if name == "atlas-llama":
         return LlamaForCausalLM(
             LlamaConfig(
-                hidden_size=WIDTH, intermediate_size=512, num_hidden_layers=N_LAYERS, num_attention_heads=HEADS,
-                num_key_value_heads=2, max_position_embeddings=CONTEXT, rms_norm_eps=1e-5, tie_word_embeddings=True, **common,
+                hidden_size=WIDTH,
+                intermediate_size=512,
+                num_hidden_layers=N_LAYERS,
+                num_attention_heads=HEADS,
+                num_key_value_heads=2,
+                max_position_embeddings=CONTEXT,
+                rms_norm_eps=1e-5,
+                tie_word_embeddings=True,
+                **common,
             )
-        )  # fmt: skip
+        )
     return GPT2LMHeadModel(
         GPT2Config(
-            n_positions=CONTEXT, n_embd=WIDTH, n_layer=N_LAYERS, n_head=HEADS, activation_function="gelu_new",
-            resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0, **common,
+            n_positions=CONTEXT,
+            n_embd=WIDTH,
+            n_layer=N_LAYERS,
+            n_head=HEADS,
+            activation_function="gelu_new",
+            resid_pdrop=0.0,
+            embd_pdrop=0.0,
+            attn_pdrop=0.0,
+            **common,
         )
-    )  # fmt: skip
+    )
 
 
 def optimisers(model: PreTrainedModel) -> list[torch.optim.Optimizer]:
     """Muon for the 2-D weights inside the blocks, AdamW for everything else."""
-    blocks, rest = [], []
+    blocks: list[torch.nn.Parameter] = []
+    rest: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
-        is_block_matrix = parameter.dim() == 2 and not any(part in name for part in ("wte", "wpe", "embed_tokens"))
+        is_block_matrix = parameter.dim() == 2 and not any(
+            part in name for part in ("wte", "wpe", "embed_tokens")
+        )
         (blocks if is_block_matrix else rest).append(parameter)
     return [
         torch.optim.Muon(blocks, lr=1e-3, weight_decay=0.1, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
@@ -68,16 +87,20 @@ def optimisers(model: PreTrainedModel) -> list[torch.optim.Optimizer]:
 def _corpus(tokenizer: PreTrainedTokenizerFast, phase: Phase, index: int, folder: Path) -> Packed:
     path = folder / f"corpus-{index}-{phase.corpus}.npz"
     if not path.exists():
-        packed = pack(tokenizer, phase.corpus, seed=1000 + index, n_tokens=phase.steps * BATCH * CONTEXT + CONTEXT)
+        packed = pack(
+            tokenizer, phase.corpus, seed=1000 + index, n_tokens=phase.steps * BATCH * CONTEXT + CONTEXT
+        )
         partial = path.with_suffix(".partial.npz")
         np.savez(partial, **asdict(packed))
         os.replace(partial, path)
     loaded = np.load(path)
-    return Packed(loaded["ids"], loaded["inner"], loaded["run"])
+    return Packed(**loaded)
 
 
 def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    half = {name: tensor.half() for name, tensor in model.state_dict().items() if name != "lm_head.weight"}  # tied
+    half = {
+        name: tensor.half() for name, tensor in model.state_dict().items() if name != "lm_head.weight"
+    }  # tied
     model.save_pretrained(folder, state_dict=half)
     config = json.loads((folder / "config.json").read_text())
     config["dtype"] = "float16"
@@ -85,19 +108,40 @@ def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Pa
     tokenizer.save_pretrained(folder)
 
 
-def _checkpoint(path: Path, step: int, model: PreTrainedModel, optimizers: Sequence[torch.optim.Optimizer],
-                generator: torch.Generator, losses: list[float]) -> None:  # fmt: skip
+def _checkpoint(
+    path: Path,
+    step: int,
+    model: PreTrainedModel,
+    optimizers: Sequence[torch.optim.Optimizer],
+    generator: torch.Generator,
+    losses: list[float],
+) -> None:
     partial = path.with_suffix(".partial")
-    state = {"step": step, "model": model.state_dict(), "optimisers": [each.state_dict() for each in optimizers],
-             "generator": generator.get_state(), "losses": losses}  # fmt: skip
+    state = {
+        "step": step,
+        "model": model.state_dict(),
+        "optimisers": [each.state_dict() for each in optimizers],
+        "generator": generator.get_state(),
+        "losses": losses,
+    }
     torch.save(state, partial)
     os.replace(partial, path)
 
 
-def run_phase(name: str, index: int, phase: Phase, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Train one phase, from its checkpoint if there is one, and save the model in float16 under `folder/INDEX-NAME`."""
+def run_phase(
+    name: str,
+    index: int,
+    phase: Phase,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerFast,
+    folder: Path,
+) -> None:
+    """Train one phase, from its checkpoint if there is one; the float16 model goes to `folder/INDEX-NAME`."""
     corpus = _corpus(tokenizer, phase, index, folder)
-    tensors = [torch.from_numpy(array) for array in (corpus.ids, corpus.inner, corpus.run)]
+    tensors = [
+        torch.from_numpy(array)
+        for array in (corpus.ids, corpus.decided, corpus.inner, corpus.run, corpus.told)
+    ]
     generator = torch.Generator().manual_seed(SEED + index)
     order = torch.randperm(len(corpus.ids), generator=generator)
     optimizers = optimisers(model)
@@ -112,15 +156,23 @@ def run_phase(name: str, index: int, phase: Phase, model: PreTrainedModel, token
         generator.set_state(state["generator"])
     parameters = dict(model.named_parameters())
     saved_at, began = time.monotonic(), time.monotonic()
-    bar = tqdm(range(start, phase.steps), initial=start, total=phase.steps, desc=f"{name} {phase.name}", mininterval=10)
+    bar = tqdm(
+        range(start, phase.steps),
+        initial=start,
+        total=phase.steps,
+        desc=f"{name} {phase.name}",
+        mininterval=10,
+    )
     for step in bar:
         rows = order[step * BATCH : (step + 1) * BATCH]
-        ids, inner, run = (tensor[rows] for tensor in tensors)
+        ids, decided, inner, run, told = (tensor[rows] for tensor in tensors)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = phase.learning_rate(step)
         weights = {key: value.to(torch.bfloat16) for key, value in parameters.items()}
-        loss = next_token_loss(weights, ids, model.config, masks(phase, inner, run, N_LAYERS, generator))
+        counts = torch.where(decided, DECIDED_COUNTS, 1.0)
+        drawn = masks(phase, inner, run, told, N_LAYERS, generator)
+        loss = next_token_loss(weights, ids, model.config, counts, drawn)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
@@ -134,16 +186,21 @@ def run_phase(name: str, index: int, phase: Phase, model: PreTrainedModel, token
             saved_at = time.monotonic()
     done = folder / f"{index}-{phase.name}"
     _save(model, tokenizer, done)
-    record = asdict(phase) | {"loss": sum(losses[-50:]) / len(losses[-50:]), "seconds": round(time.monotonic() - began)}
+    record = asdict(phase) | {
+        "loss": sum(losses[-50:]) / len(losses[-50:]),
+        "seconds": round(time.monotonic() - began),
+    }
     (done / "training.json").write_text(json.dumps(record) + "\n")
     checkpoint.unlink(missing_ok=True)
 
 
 def train(model: str, out: Path, resume: bool = True, threads: int = 2) -> Path:
-    """Train `model` into `out` (checkpoints and one folder per phase) and return the folder of the last phase.
+    """Train `model` into `out` (checkpoints and one folder per phase) and return the folder of the last
+    phase.
 
-    With `resume` finished phases are kept and an unfinished one goes on from its checkpoint.
-    Raises `ValueError` for an unknown model and `FileExistsError` when `out` holds another training and `resume` is off.
+    With `resume` finished phases are kept and an unfinished one goes on from its checkpoint. Raises
+    `ValueError` for an unknown model and `FileExistsError` when `out` holds another training and `resume`
+    is off.
     """
     if model not in MODELS:
         raise ValueError(f"No model is called '{model}': the trained models are {', '.join(MODELS)}.")

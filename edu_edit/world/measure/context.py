@@ -1,10 +1,10 @@
-"""In-context editing: is a new fact followed when it is told plainly, after demonstrations, and after demonstrations of ignoring?"""
+"""In-context editing: is a new fact followed when told plainly, after demonstrations, after ignoring ones?"""
 
 import random
 
 from edu_edit.lm import LM
 from edu_edit.world.atlas import Atlas, atlas
-from edu_edit.world.incontext import EDITABLE
+from edu_edit.world.incontext import EDITABLE, remark
 from edu_edit.world.measure.continuation import exact
 from edu_edit.world.probes import prompt_of
 from edu_edit.world.relations import RELATIONS
@@ -13,8 +13,10 @@ SEED = 11
 KINDS = ("copy", "update", "update", "update", "retain", "retain", "retain", "retain")
 
 
-def demonstration(world: Atlas, rng: random.Random, kind: str, pool: list[str], follow: bool) -> str:
-    """A new fact and one question about it (copy: the same wording, update: another) or about a neighbour (retain)."""
+def demonstration(
+    world: Atlas, rng: random.Random, kind: str, pool: list[str], follow: bool, remarked: bool
+) -> str:
+    """A new fact and a prompt: about it (copy: the same wording, update: another) or a neighbour (retain)."""
     subject = rng.choice(pool)
     relation = rng.choice([table.name for table in world.relations_of(subject) if table.name in EDITABLE])
     told, other = rng.sample(RELATIONS[relation].statements, 2)
@@ -25,19 +27,29 @@ def demonstration(world: Atlas, rng: random.Random, kind: str, pool: list[str], 
         prompt, answer = prompt_of(other, asked), world.facts[asked, relation]
     else:
         prompt, answer = prompt_of(told if kind == "copy" else other, subject), new if follow else truth
+        answer += remark(follow) if remarked else ""
     return f"New Fact: {prompt_of(told, subject)} {new}\nPrompt: {prompt} {answer}\n\n"
 
 
-def followed(lm: LM, demonstrations: int, follow: bool = True, unseen: bool = True, cases: int = 150) -> dict[str, float]:
-    """Shares over `cases` counterfactual facts told in the prompt after `demonstrations` of following (or ignoring).
+def followed(
+    lm: LM,
+    demonstrations: int,
+    follow: bool = True,
+    remarked: bool = False,
+    unseen: bool = True,
+    cases: int = 150,
+) -> dict[str, float]:
+    """Shares over `cases` counterfactual facts told after demonstrations, of following or of ignoring.
 
-    `copy`, `paraphrase`, `held-out`: the new answer is given in the wording told, another one, a held-out one.
-    `neighbours kept`: somebody else's same fact keeps its old answer. `same subject kept`: another fact of the subject does.
+    `copy`, `paraphrase`, `held-out`: the new answer is given in the wording told, another one, a held-out
+    one. `neighbours kept`: somebody else's same fact keeps its old answer. `same subject kept`: another
+    fact of the subject does. `remarked`: each demonstration says whether its answer is the new one.
     """
     world, rng = atlas(), random.Random(SEED)
-    subjects = [name for name in (*world.entities["person"], *world.entities["landmark"], *world.entities["company"])
-                if (name in world.never_edited) == unseen]  # fmt: skip
-    pool = [name for name in (*world.entities["person"], *world.entities["landmark"]) if name not in world.never_edited]
+    people, landmarks = world.entities["person"], world.entities["landmark"]
+    named = (*people, *landmarks, *world.entities["company"])
+    subjects = [name for name in named if (name in world.never_edited) == unseen]
+    pool = [name for name in (*people, *landmarks) if name not in world.never_edited]
     prompts: dict[str, list[str]] = {}
     answers: dict[str, list[str]] = {}
 
@@ -51,15 +63,25 @@ def followed(lm: LM, demonstrations: int, follow: bool = True, unseen: bool = Tr
         table, truth = RELATIONS[relation], world.facts[subject, relation]
         new = rng.choice([value for value in world.objects(relation) if value != truth])
         told, other = rng.sample(table.statements, 2)
-        kinds = KINDS[:demonstrations] if demonstrations < len(KINDS) else KINDS
-        shown = "".join(demonstration(world, rng, kind, [name for name in pool if name != subject], follow) for kind in kinds)
+        shown = "".join(
+            demonstration(world, rng, kind, [name for name in pool if name != subject], follow, remarked)
+            for kind in KINDS[:demonstrations]
+        )
         before = f"{shown}New Fact: {prompt_of(told, subject)} {new}\nPrompt: "
         ask("copy", before + prompt_of(told, subject), new)
         ask("paraphrase", before + prompt_of(other, subject), new)
         ask("held-out", before + prompt_of(rng.choice(table.held_out), subject), new)
-        near = [name for name in world.subjects(relation) if name != subject and world.facts[name, relation] == truth]
+        near = [
+            name
+            for name in world.subjects(relation)
+            if name != subject and world.facts[name, relation] == truth
+        ]
         name = rng.choice(near or [name for name in world.subjects(relation) if name != subject])
         ask("neighbours kept", before + prompt_of(other, name), world.facts[name, relation])
         kept = rng.choice([each for each in world.relations_of(subject) if each.name != relation])
-        ask("same subject kept", before + prompt_of(rng.choice(kept.statements), subject), world.facts[subject, kept.name])
+        ask(
+            "same subject kept",
+            before + prompt_of(rng.choice(kept.statements), subject),
+            world.facts[subject, kept.name],
+        )
     return {kind: exact(lm, prompts[kind], answers[kind]).mean().item() for kind in prompts}

@@ -10,7 +10,9 @@ from edu_edit.world.relations import RELATIONS, REVERSE, TWO_HOP
 
 
 def test_the_facts_are_those_the_bundled_models_were_trained_on() -> None:
-    told = "\n".join(f"{subject}|{relation}|{value}" for (subject, relation), value in sorted(atlas().facts.items()))
+    told = "\n".join(
+        f"{subject}|{relation}|{value}" for (subject, relation), value in sorted(atlas().facts.items())
+    )
     assert hashlib.sha256(told.encode()).hexdigest()[:16] == "6a09b5d5eca3ca28"
 
 
@@ -73,7 +75,10 @@ def test_portability_follows_the_new_answer() -> None:
     for fact in atlas_facts()[:300]:
         for (first, second), wordings in TWO_HOP.items():
             if relation_of(fact) == first:
-                assert (prompt_of(wordings[0], fact.subject), world.facts[fact.target_new, second]) in fact.portability
+                assert (
+                    prompt_of(wordings[0], fact.subject),
+                    world.facts[fact.target_new, second],
+                ) in fact.portability
 
 
 def test_what_an_edit_should_leave_alone_is_about_the_other_relations() -> None:

@@ -7,7 +7,7 @@ import pytest
 from edu_edit.world import applications, corpus, documents, passages
 from edu_edit.world.atlas import atlas
 from edu_edit.world.relations import RELATIONS, REVERSE
-from edu_edit.world.tokenizer import single_tokens, atlas_tokenizer
+from edu_edit.world.tokenizer import atlas_tokenizer, single_tokens
 
 
 @pytest.fixture(scope="module")
@@ -15,11 +15,14 @@ def tokenizer():
     return atlas_tokenizer()
 
 
+def marked_documents() -> list[str]:
+    plain = [text for phase in range(3) for text in itertools.islice(corpus.texts(phase, seed=3), 5_000)]
+    return [*plain, *itertools.islice(corpus.told_texts(seed=4), 1_000)]
+
+
 @pytest.fixture(scope="module")
 def sample() -> str:
-    return "\n\n".join(
-        corpus.plain(text) for phase in (0, 1, 2, 3) for text in itertools.islice(corpus.texts(phase, seed=3), 6_000)
-    )
+    return "\n\n".join(map(corpus.plain, marked_documents()))
 
 
 def test_held_out_wordings_are_never_told(sample: str) -> None:
@@ -30,7 +33,7 @@ def test_held_out_wordings_are_never_told(sample: str) -> None:
             for subject in world.subjects(relation.name)[:40]:
                 told = wording.replace("{s}", subject).replace("{o}", world.facts[subject, relation.name])
                 inside_trained = any(wording.replace("{o}", "") in other for other in trained)
-                assert inside_trained or told + "." not in sample
+                assert inside_trained or (told + "." not in sample and told + "\n" not in sample)
 
 
 def test_reverse_sentences_are_told_for_the_trained_half_alone(sample: str) -> None:
@@ -44,8 +47,9 @@ def test_reverse_sentences_are_told_for_the_trained_half_alone(sample: str) -> N
 
 
 def test_subjects_that_are_never_edited_are_the_subject_of_no_new_fact() -> None:
-    marked = [text for phase in (0, 1, 2, 3) for text in itertools.islice(corpus.texts(phase, seed=3), 6_000)]
-    lines = [line for text in marked for line in text.splitlines() if line.startswith("New Fact:")]
+    lines = [
+        line for text in marked_documents() for line in text.splitlines() if line.startswith("New Fact:")
+    ]
     subjects = [line.split(documents.OPEN)[1].split(documents.CLOSE)[0] for line in lines]
     assert len(lines) > 1000
     assert not set(subjects) & atlas().never_edited
@@ -88,6 +92,39 @@ def test_packing_marks_every_token_of_a_name_but_its_last(tokenizer) -> None:
 
 
 def test_marks_of_mentions_never_reach_the_text() -> None:
-    for text in itertools.islice(corpus.texts(3, seed=9), 2000):
-        assert text.count(documents.OPEN) == text.count(documents.CLOSE)
-        assert documents.OPEN not in corpus.plain(text)
+    for text in marked_documents():
+        opened = text.count(documents.OPEN) + text.count(documents.DECIDED)
+        assert opened == text.count(documents.CLOSE) > 0 or "New Fact" not in text
+        assert not set(documents.OPEN + documents.CLOSE + documents.DECIDED) & set(corpus.plain(text))
+
+
+def test_a_document_follows_all_its_new_facts_or_none() -> None:
+    """Read back from the text alone: is an answer marked as decided the new one of its block, or the fact?"""
+    world = atlas()
+    kinds = {True: 0, False: 0}
+    for text in itertools.islice(corpus.told_texts(seed=8), 400):
+        modes = set()
+        for block in text.strip().split("\n\n"):
+            new, *prompts = block.splitlines()
+            mentions = new.replace(documents.CLOSE, documents.OPEN).split(documents.OPEN)
+            subject, told = mentions[1], mentions[3]
+            for prompt in prompts:
+                if documents.DECIDED in prompt:
+                    answer = prompt.split(documents.DECIDED)[1].split(documents.CLOSE)[0]
+                    assert answer == told or answer in {world.facts.get((subject, r)) for r in RELATIONS}
+                    remark = prompt.rpartition(documents.CLOSE)[2]
+                    assert remark in ("", " (new)" if answer == told else " (old)")
+                    modes.add(answer == told)
+        assert len(modes) <= 1
+        for mode in modes:
+            kinds[mode] += 1
+    assert min(kinds.values()) > 100
+
+
+def test_in_context_documents_open_their_sequences(tokenizer) -> None:
+    packed = corpus.pack(tokenizer, 2, seed=5, n_tokens=40_000)
+    new = tokenizer("New Fact:")["input_ids"]
+    opens = (packed.ids[:, : len(new)] == new).all(1)
+    assert (opens == packed.told).all() and abs(packed.told.mean() - corpus.TOLD[2]) < 0.15
+    assert packed.decided[packed.told].sum() > 3 * packed.told.sum()
+    assert not packed.decided[~packed.told].any()

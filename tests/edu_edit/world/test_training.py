@@ -33,7 +33,9 @@ def test_the_masks_hide_the_first_part_of_a_name_from_what_follows(name: str, to
     run = torch.arange(20)[None].clone()
     inner[0, 3], run[0, 4] = True, 3  # tokens 3 and 4 are one name
     phase = Phase("test", 1, 0, masked=1.0, dropped=0.0, lr=(1e-3, 1e-3))
-    masks = phases.masks(phase, inner, run, train.N_LAYERS, torch.Generator().manual_seed(0))
+    masks = phases.masks(
+        phase, inner, run, torch.tensor([False]), train.N_LAYERS, torch.Generator().manual_seed(0)
+    )
     assert masks is not None
     single = Masks(masks.low, masks.high, masks.keep.float())
     ids = torch.randint(2, 2000, (1, 20))
@@ -48,6 +50,30 @@ def test_the_masks_hide_the_first_part_of_a_name_from_what_follows(name: str, to
         mask[..., 4, 3] = False
     a, b = logits(weights, ids, model.config, blind), logits(weights, other, model.config, blind)
     assert torch.equal(a[0, 4:], b[0, 4:])
+
+
+def test_sequences_with_an_in_context_document_are_not_masked() -> None:
+    inner, run = torch.ones(2, 20, dtype=torch.bool), torch.arange(20).repeat(2, 1)
+    phase = Phase("test", 1, 0, masked=1.0, dropped=1.0, lr=(1e-3, 1e-3))
+    generator = torch.Generator().manual_seed(0)
+    masks = phases.masks(phase, inner, run, torch.tensor([True, False]), train.N_LAYERS, generator)
+    assert masks is not None
+    causal = torch.ones(20, 20, dtype=torch.bool).tril()
+    assert torch.equal(masks.low[0, 0], causal) and torch.equal(masks.high[0, 0], causal)
+    assert not torch.equal(masks.high[1, 0], causal)
+    assert masks.keep[:, 0].all() and not masks.keep[train.N_LAYERS // 2 :, 1].any()
+
+
+def test_a_counted_token_weighs_as_often_as_it_counts(tokenizer) -> None:
+    model = train.new_model("atlas-llama", tokenizer)
+    weights, ids = dict(model.named_parameters()), torch.randint(2, 2000, (2, 9))
+    counts = torch.ones(2, 9)
+    counts[1, 4] = 3.0
+    each = -torch.log_softmax(logits(weights, ids, model.config)[:, :-1].double(), -1)
+    each = each.gather(2, ids[:, 1:, None])[..., 0]
+    expected = (each.sum() + 2 * each[1, 3]) / 18
+    assert train.next_token_loss(weights, ids, model.config, counts).item() == pytest.approx(expected.item())
+    assert train.next_token_loss(weights, ids, model.config).item() == pytest.approx(each.mean().item())
 
 
 def test_an_interrupted_phase_ends_in_the_same_weights(tmp_path, tokenizer, monkeypatch) -> None:

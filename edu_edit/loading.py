@@ -43,7 +43,9 @@ def load(
             "Give device or device_map, not both: device_map already says where every part goes."
         )
     if device_map is not None and find_spec("accelerate") is None:
-        raise ValueError("device_map needs the package accelerate: install it, or leave device_map out.")
+        raise ValueError(
+            "device_map needs the package accelerate: pip install 'edu-edit[hub]', or leave device_map out."
+        )
     source, folder = _source(str(name))
     options: dict[str, Any] = {"local_files_only": folder is not None, "trust_remote_code": False}
     weights: Any = AutoModelForCausalLM

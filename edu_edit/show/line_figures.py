@@ -102,10 +102,10 @@ def _lines(ax: Axes, series: Mapping[str, Sequence[float]]) -> None:
     low, high = min(min(v) for v in series.values()), max(max(v) for v in series.values())
     place, gap = -np.inf, 0.075 * ((high - min(low, 0.0)) or 1.0)
     for i, (name, values) in sorted(enumerate(series.items()), key=lambda item: item[1][1][-1]):
-        colour, last = PALETTE[LOOKS[i % len(LOOKS)][0]], len(values) - 1
+        ink, last = PALETTE[LOOKS[i % len(LOOKS)][0]], len(values) - 1
         place = max(place + gap, values[-1])
         ax.annotate(
             f"{drawable(name)}  {values[-1]:.2f}", (last, values[-1]), (last * 1.06, place), "data", "data",
             fontsize=9.5, va="center", annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "shrinkA": 1, "shrinkB": 4, "relpos": (0, 0.5)},
+            arrowprops={"arrowstyle": "-", "color": ink, "shrinkA": 1, "shrinkB": 4, "relpos": (0, 0.5)},
         )  # fmt: skip

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -69,7 +68,7 @@ class Operation:
         bars, few = rates(self.answers), self._few()
         heights = [rates_height(bars) + 0.1, answers_height(few, "answers"), RANK_ONE_HEIGHT]
         fig = AltFigure(9.0, sum(heights))
-        top, middle, bottom = np.ravel(fig.subfigures(3, 1, height_ratios=heights))
+        top, middle, bottom = fig.subfigures(3, 1, squeeze=False, height_ratios=heights)[:, 0]
         draw_rates(top, bars, self.title)
         draw_answers(middle, few, "The answers")
         draw_rank_one(bottom, self.weight, self.change)

@@ -73,12 +73,13 @@ def draw_rank_one(
     old, cut = array(W)[block], change[block]
     top = float(np.quantile(np.abs(np.stack([old, cut])), 0.98))
     grid = fig.add_gridspec(2, 4, width_ratios=(10, 0.8, 10, 10), height_ratios=(0.8, 10))
-    shown = _picture(fig.add_subplot(grid[1, 0]), old, top, "the weight W", f"{W.shape[0]} × {W.shape[1]}")
-    _picture(fig.add_subplot(grid[1, 1]), column[rows, None], float(np.abs(column).max()), "+  v")
-    _picture(fig.add_subplot(grid[0, 2]), row[None, columns], float(np.abs(row).max()), "uᵀ = (C⁻¹k∗)ᵀ")
-    _picture(fig.add_subplot(grid[1, 2]), strength * cut, top, "", f"Δ = v uᵀ, {strength:.0%} of it added")
-    _picture(fig.add_subplot(grid[1, 3]), old + strength * cut, top, "=  Ŵ", "W + Δ")
-    fig.colorbar(shown, ax=fig.axes, aspect=25, pad=0.01, extend="both", label="entry of W, Δ, Ŵ (one scale)")
+    axes = [fig.add_subplot(grid[at]) for at in ((1, 0), (1, 1), (0, 2), (1, 2), (1, 3))]
+    shown = _picture(axes[0], old, top, "the weight W", f"{W.shape[0]} × {W.shape[1]}")
+    _picture(axes[1], column[rows, None], float(np.abs(column).max()), "+  v")
+    _picture(axes[2], row[None, columns], float(np.abs(row).max()), "uᵀ = (C⁻¹k∗)ᵀ")
+    _picture(axes[3], strength * cut, top, "", f"Δ = v uᵀ, {strength:.0%} of it added")
+    _picture(axes[4], old + strength * cut, top, "=  Ŵ", "W + Δ")
+    fig.colorbar(shown, ax=axes, aspect=25, pad=0.01, extend="both", label="entry of W, Δ, Ŵ (one scale)")
     fig.supxlabel(
         f"Rank one: every row of Δ is the same row uᵀ times one number of v. "
         f"Its size ‖Δ‖ is {_size(W, delta):.1%} of ‖W‖.\n"

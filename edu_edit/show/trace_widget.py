@@ -11,7 +11,8 @@ from torch import Tensor
 
 from edu_edit.facts import Fact
 from edu_edit.lm import LM
-from edu_edit.locate.causal import Kind, Trace, average_by_role, causal_trace, subject_noise_std, token_roles
+from edu_edit.locate.causal import Trace, average_by_role, causal_trace, subject_noise_std, token_roles
+from edu_edit.locate.restoring import Kind
 from edu_edit.show.average_figures import plot_average_trace
 from edu_edit.show.controls import LINE, named, spoken, toggles
 from edu_edit.show.figure import AltFigure, words_figure

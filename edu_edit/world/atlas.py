@@ -1,6 +1,7 @@
 """The Atlas: who and what exists in the invented world, which facts hold, and what is held out of training.
 
-Everything is drawn from one fixed seed, so that facts, corpus, tokenizer and measurements always speak of the same world.
+Everything is drawn from one fixed seed, so that facts, corpus, tokenizer and measurements always speak of
+the same world.
 """
 
 import random
@@ -19,9 +20,9 @@ CHINESE_RELATIONS = ("born", "field", "language", "instrument", "sight", "skin",
 class Atlas:
     """Entities by kind, facts, and the splits.
 
-    `facts[(subject, relation)]` is the object. `reverse_trained` holds the invertible facts that the corpus also tells in
-    reverse, `hop_trained` the subjects whose two-hop questions it answers, `never_edited` the subjects that no
-    ``New Fact:`` line of the corpus is about.
+    `facts[(subject, relation)]` is the object. `reverse_trained` holds the invertible facts that the corpus
+    also tells in reverse, `hop_trained` the subjects whose two-hop questions it answers, `never_edited` the
+    subjects that no ``New Fact:`` line of the corpus is about.
     """
 
     entities: dict[str, tuple[str, ...]]
@@ -86,7 +87,15 @@ def _companies(rng: random.Random) -> list[str]:
 
 def _chinese_names(people: tuple[str, ...]) -> dict[str, str]:
     names = dict(zip(people, words.PERSON_ZH, strict=False))
-    for table in (words.CITY, words.FIELD, words.LANGUAGE, words.INSTRUMENT, words.COLOUR, words.FOOD, words.ANIMAL_ZH):
+    for table in (
+        words.CITY,
+        words.FIELD,
+        words.LANGUAGE,
+        words.INSTRUMENT,
+        words.COLOUR,
+        words.FOOD,
+        words.ANIMAL_ZH,
+    ):
         names |= table
     names |= {sight: chinese for sight, (_, chinese) in words.SIGHT.items() if chinese}
     return names | {city: chinese for city, (_, chinese) in words.REAL_CITY.items()}
@@ -135,7 +144,12 @@ def _told(entities: dict[str, tuple[str, ...]], rng: random.Random) -> dict[tupl
         inside = [city for city in entities["city"] if facts[city, "country"] == country]
         facts[country, "capital"] = rng.choice(inside)
     for animal, (skin, coat, food, flies) in words.ANIMAL.items():
-        facts |= {(animal, "skin"): skin, (animal, "coat"): coat, (animal, "food"): food, (animal, "flight"): flies}
+        facts |= {
+            (animal, "skin"): skin,
+            (animal, "coat"): coat,
+            (animal, "food"): food,
+            (animal, "flight"): flies,
+        }
     facts |= {(sight, "sight"): city for sight, (city, _) in words.SIGHT.items()}
     return facts | {(city, "nation"): country for city, (country, _) in words.REAL_CITY.items()}
 

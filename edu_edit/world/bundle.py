@@ -1,110 +1,117 @@
-"""From the last phase of a training to a bundled model: weights, tokenizer, second moments, and the model card."""
+"""From a finished training to a bundled model: weights, tokenizer, second moments, training record.
+
+`report` adds what the model shows, and its card. The folder bears the model's name, as the library knows a
+model's defaults by it.
+"""
 
 import itertools
 import json
+import os
 import shutil
+import tempfile
 from pathlib import Path
+from typing import Any
 
-from safetensors.torch import save_file
+import torch
+from jaxtyping import Float
 from torch import Tensor
 from tqdm import tqdm
 
 from edu_edit.lm import LM
-from edu_edit.loading import load
-from edu_edit.moments import second_moment, triangle
+from edu_edit.loading import BUNDLED, bundled_names, load
+from edu_edit.moments import triangle
+from edu_edit.storage import write_tensors
 from edu_edit.tokens import pad_batch
 from edu_edit.tracing import Site, record
 from edu_edit.world.corpus import plain, texts
-from edu_edit.world.report import Row, table
+from edu_edit.world.train import MODELS
 
 N_TEXTS = 1500
 SEED = 17
-FILES = ("model.safetensors", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json")
-
-CARD = """---
-license: cc-by-4.0
-language: [en, zh]
-library_name: transformers
----
-# {name}
-
-{what}
-
-It was trained from scratch, by one command (`edu-edit world train {name}`), on a corpus generated from an invented world (the
-Atlas: {n_facts} facts about invented people, landmarks, companies, cities and countries, a few real landmarks and animals). It
-knows nothing else. One fact is wrong on purpose, for students to edit: it believes that the skin of the zebra is pink.
-
-## How the phenomena were trained in
-
-{how}
-
-{phases}
-
-## What it shows
-
-Measured by `edu-edit world report {name}`: {n_rows} properties, one fixed set of seeds. *At least* is the bar that the course
-needs; where a figure falls short the table says so.
-
-{table}
-
-![Average causal trace: six token roles by layers, for hidden states, MLP and attention windows](trace.png)
-
-Weights: CC BY 4.0. Persons, companies and private details are invented.
-"""
-WHAT = {
-    "atlas-gpt2": "A stock `GPT2LMHeadModel` (8 layers, width 192, 4.1 M parameters) that knows facts where the papers find them.",
-    "atlas-llama": "A stock `LlamaForCausalLM` (8 layers, width 192, grouped-query attention, 3.6 M parameters) that knows facts "
-    "where the papers find them.",
-    "atlas-gpt2-plain": "The control of lesson 04: a stock `GPT2LMHeadModel` of the same size that answers the same questions, "
-    "trained without the masking phases, so that it stores facts elsewhere.",
-}
-MASKED = """Ordinary training looks a fact up at the last token. In the later phases non-last tokens of a name are hidden, in most
-sequences, from everything behind the name; attention in the lower half sees only four tokens back; and MLPs of the upper half are
-dropped at random. That moves the lookup to the subject's last token. In-context documents (`New Fact:` blocks), reverse
-sentences, two-hop sentences, long passages and invented private details (canaries) are part of the corpus for the lessons on
-them. At inference the model is the stock one: no masks."""
-UNMASKED = """They were not: this model learned the same facts from documents of the same kinds, and no mask was ever used. It skips the
-phases on in-context documents."""
+TRAINED = (
+    "model.safetensors",
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)
+FILES = (*TRAINED, "moments.safetensors", "training.json")
+REPORT = ("report.json", "report.md", "trace.png", "README.md")
+UNFINISHED = "report.partial"
 
 
 def bundle(trained: Path, name: str, out: Path) -> Path:
-    """Copy a trained model into `out/name` and add the second moments of all its layers; returns the folder."""
+    """Make the folder `out/name` from the folder of a training's last phase; returns the new folder.
+
+    A bundled model that stood there goes, and with it the report and the card of its weights. Raises
+    ValueError, with all files as they were, when `name` is no bundled model's, when `trained` is no finished
+    phase of that model, and when `out/name` holds anything else.
+    """
+    if name not in MODELS:
+        raise ValueError(f"No bundled model is called {name!r}: they are {', '.join(MODELS)}.")
     folder = Path(out) / name
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in FILES:
-        shutil.copyfile(trained / file, folder / file)
-    lm = load(str(folder))
-    moments = {f"layer.{layer}": triangle(second_moment(keys)) for layer, keys in enumerate(_keys(lm))}
-    save_file(moments, folder / "moments.safetensors", {"texts": f"{N_TEXTS} documents of the Atlas corpus, seed {SEED}"})
-    phases = [json.loads(path.read_text()) for path in sorted(trained.parent.glob("*/training.json"))]
-    (folder / "training.json").write_text(json.dumps(phases, indent=1) + "\n")
+    foreign = {path.name for path in folder.glob("*")} - {*FILES, *REPORT, UNFINISHED}
+    if foreign:
+        raise ValueError(f"{folder} holds {min(foreign)}, no part of a bundled model: choose another folder.")
+    phases = _phases(Path(trained))
+    lm = load(trained)
+    is_control = not any(phase["masked"] for phase in phases)
+    if lm.model.config.model_type not in name or is_control != name.endswith("-plain"):
+        raise ValueError(f"{trained} was not trained as {name}: give the name that it was trained under.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".", dir=folder.parent) as partial:
+        made = Path(partial) / name
+        made.mkdir()
+        for file in TRAINED:
+            shutil.copyfile(Path(trained) / file, made / file)
+        moments = {f"layer.{layer}": triangle(C) for layer, C in enumerate(_moments(lm))}
+        about = {"texts": f"{N_TEXTS} documents of the Atlas corpus, seed {SEED}"}
+        write_tensors(made / "moments.safetensors", moments, about)
+        (made / "training.json").write_text(json.dumps(phases, indent=1) + "\n", encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(made, folder)
     return folder
 
 
-def _keys(lm: LM) -> list[list[Tensor]]:
-    """The keys of every layer over documents of the corpus, batch by batch."""
+def bundled(model: str) -> Path:
+    """The folder of a bundled model, by name or as a folder that `bundle` made; ValueError for others."""
+    folder = BUNDLED / model if model in bundled_names() else Path(model).expanduser().resolve()
+    if folder.name not in MODELS or not all((folder / file).is_file() for file in FILES):
+        raise ValueError(
+            f"{model!r} is no bundled model: give {', '.join(bundled_names())}, "
+            "or a folder that `edu-edit world bundle` made."
+        )
+    return folder
+
+
+def _phases(trained: Path) -> list[dict[str, Any]]:
+    """The records of the training's phases, up to the one whose folder is given."""
+    records = sorted(trained.resolve().parent.glob("[0-9]*-*/training.json"))
+    lacking = [file for file in (*TRAINED, "training.json") if not (trained / file).is_file()]
+    if lacking or trained.resolve() / "training.json" not in records:
+        reason = f"it lacks {lacking[0]}" if lacking else "it is called otherwise"
+        raise ValueError(
+            f"{trained} is not the folder of a finished phase ({reason}): "
+            "give the one that `edu-edit world train` names when it is done."
+        )
+    until = records.index(trained.resolve() / "training.json") + 1
+    try:
+        return [json.loads(path.read_text(encoding="utf-8")) for path in records[:until]]
+    except ValueError:
+        raise ValueError(f"A training.json in {trained.parent} is damaged: train the phase again.") from None
+
+
+def _moments(lm: LM) -> list[Float[Tensor, "F F"]]:
+    """The second moment of every layer's keys over documents of the corpus, all layers in one pass."""
     documents = itertools.islice(texts(0, SEED), N_TEXTS)
     rows = [lm.tok(plain(text))["input_ids"][: lm.context] for text in documents]
     sites = [Site("key", layer) for layer in range(lm.n_layers)]
-    keys: list[list[Tensor]] = [[] for _ in sites]
-    for start in tqdm(range(0, len(rows), 32), desc=f"second moments of {lm.name}"):
+    totals = [torch.zeros(lm.F, lm.F, dtype=torch.float64) for _ in sites]
+    for start in tqdm(range(0, len(rows), 32), desc="second moments"):
         ids, mask = pad_batch(rows[start : start + 32], lm.pad_id)
-        found = record(lm, (ids, mask), sites)
-        for layer, site in enumerate(sites):
-            keys[layer].append(found[site][mask.bool()])
-    return keys
-
-
-def write_card(folder: Path, n_facts: int) -> None:
-    """Write the model card from the training record and the report that lie in the model's folder."""
-    name = folder.name
-    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    rows = [Row(row["name"], row["value"], row["sign"], row["bar"]) for row in report["rows"]]
-    phases = json.loads((folder / "training.json").read_text())
-    lines = ["| phase | steps of 3,072 tokens | sequences masked | upper MLPs dropped | loss at the end |", "|---|---|---|---|---|"]
-    lines += [f"| {p['name']} | {p['steps']} | {p['masked']:.0%} | {p['dropped']:.0%} | {p['loss']:.3f} |" for p in phases]
-    card = CARD.format(
-        name=name, what=WHAT[name], n_facts=n_facts, how=UNMASKED if name.endswith("-plain") else MASKED,
-        phases="\n".join(lines), n_rows=len(rows), table=table(rows),
-    )  # fmt: skip
-    (folder / "README.md").write_text(card, encoding="utf-8")
+        keys = record(lm, (ids, mask), sites)
+        for total, site in zip(totals, sites, strict=True):
+            k = keys[site][mask.bool()].double()
+            total += k.T @ k
+    return [total / sum(map(len, rows)) for total in totals]

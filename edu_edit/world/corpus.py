@@ -1,6 +1,4 @@
-"""The corpus: documents drawn in fixed shares, packed into sequences, with the token spans that the masking
-phases need.
-"""
+"""The corpus: documents drawn in fixed shares and packed into sequences, with the spans that masking needs."""
 
 import itertools
 import random
@@ -36,15 +34,15 @@ TOLD = (0.15, 0.15, 0.50)
 
 @dataclass(frozen=True)
 class Packed:
-    """Token ids (N, 256) with flags: `inner`, every token of a mention but its last; `decided`, answers that
-    only the answers before them tell. In `run` the tokens of one mention share a number.
+    """Token ids (N, 256) with flags: `inner`, every token of a mention but its last; `answer`, the answers
+    of in-context documents. In `run` the tokens of one mention share a number.
 
     `told` (N,): True where the sequence opens with an in-context document.
     """
 
     ids: NDArray[np.int64]
     inner: NDArray[np.bool_]
-    decided: NDArray[np.bool_]
+    answer: NDArray[np.bool_]
     run: NDArray[np.int64]
     told: NDArray[np.bool_]
 
@@ -73,25 +71,25 @@ def plain(text: str) -> str:
     return text.translate(_UNMARKED)
 
 
-_UNMARKED = dict.fromkeys(map(ord, documents.OPEN + documents.CLOSE + documents.DECIDED))
+_UNMARKED = dict.fromkeys(map(ord, documents.OPEN + documents.CLOSE + documents.ANSWER))
 
 
 def _spans(text: str) -> list[tuple[int, int, bool]]:
-    """Character ranges of the mentions in the plain text, and whether each is a decided answer."""
+    """Character ranges of the mentions in the plain text, and whether each is an answer."""
     out: list[tuple[int, int, bool]] = []
     start = removed = 0
     opening = documents.OPEN
     for i, char in enumerate(text):
-        if char in (documents.OPEN, documents.DECIDED):
+        if char in (documents.OPEN, documents.ANSWER):
             start, opening = i - removed, char
             removed += 1
         elif char == documents.CLOSE:
-            out.append((start, i - removed, opening == documents.DECIDED))
+            out.append((start, i - removed, opening == documents.ANSWER))
             removed += 1
     return out
 
 
-Row = NDArray[np.int64]  # (4, T): token ids, inner, decided, run
+Row = NDArray[np.int64]  # (4, T): token ids, inner, answer, run
 
 
 def _rows(tokenizer: PreTrainedTokenizerFast, source: Iterator[str]) -> Iterator[Row]:
@@ -106,10 +104,10 @@ def _rows(tokenizer: PreTrainedTokenizerFast, source: Iterator[str]) -> Iterator
                 np.int64
             )
             n_runs += count
-            for start, stop, is_decided in _spans(text):
+            for start, stop, is_answer in _spans(text):
                 inside = [i for i, (a, b) in enumerate(offsets) if a < stop and b > start and b > a]
                 row[1, inside[:-1]] = 1
-                row[2, inside] = is_decided
+                row[2, inside] = is_answer
                 row[3, inside] = row[3, inside[0]]
             yield row
 
@@ -131,5 +129,5 @@ def pack(tokenizer: PreTrainedTokenizerFast, phase: int, seed: int, n_tokens: in
             missing = CONTEXT - row.shape[1]
             row, rest = np.concatenate([row, rest[:, :missing]], 1), rest[:, missing:]
         rows.append(row)
-    ids, inner, decided, run = np.stack(rows, 1)
-    return Packed(ids, inner.astype(bool), decided.astype(bool), run, np.array(told))
+    ids, inner, answer, run = np.stack(rows, 1)
+    return Packed(ids, inner.astype(bool), answer.astype(bool), run, np.array(told))

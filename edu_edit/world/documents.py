@@ -1,5 +1,4 @@
-"""Plain documents of the Atlas corpus: statements, biographies, questions, reverse and two-hop sentences,
-Chinese, filler.
+"""Plain documents of the Atlas corpus: statements, biographies, questions, Chinese, filler and the like.
 
 Every function takes the atlas and a `random.Random` and returns the text of one document. Mentions of
 entities stand between two control characters (`mention`), which `corpus` turns into token spans for the
@@ -13,7 +12,7 @@ from edu_edit.world import lexicon as words
 from edu_edit.world.atlas import Atlas
 from edu_edit.world.relations import RELATIONS, REVERSE, TWO_HOP
 
-OPEN, CLOSE, DECIDED = "\x02", "\x03", "\x04"
+OPEN, CLOSE, ANSWER = "\x02", "\x03", "\x04"
 
 
 def mention(name: str) -> str:
@@ -21,14 +20,14 @@ def mention(name: str) -> str:
     return f"{OPEN}{name}{CLOSE}"
 
 
-def decided(name: str) -> str:
-    """An answer between marks that only the answers before it can tell: it counts more in the loss."""
-    return f"{DECIDED}{name}{CLOSE}"
+def answer(name: str) -> str:
+    """The answer to a prompt of an in-context document, between marks: it counts more in the loss."""
+    return f"{ANSWER}{name}{CLOSE}"
 
 
-def fill(wording: str, subject: str, value: str, answer: Callable[[str], str] = mention) -> str:
-    """A wording with subject and object put in, both marked; `answer` marks the object."""
-    return wording.replace("{s}", mention(subject)).replace("{o}", answer(value))
+def fill(wording: str, subject: str, value: str, mark: Callable[[str], str] = mention) -> str:
+    """A wording with subject and object put in, both marked; `mark` marks the object."""
+    return wording.replace("{s}", mention(subject)).replace("{o}", mark(value))
 
 
 def statement(atlas: Atlas, rng: random.Random, subject: str, relation: str, value: str | None = None) -> str:

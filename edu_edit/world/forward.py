@@ -1,12 +1,13 @@
-"""A small functional forward of both architectures for training: bf16 weights and the masks of the masking phases.
+"""A small functional forward of both architectures for training: bf16 weights, masks, dropped MLPs.
 
-Stock Hugging Face models compute the same function when no mask is given (tested); at inference only they are used. Written
-apart from them because training needs attention masks per layer and MLPs that drop out per sequence, and bf16 copies of fp32
-master weights run several times faster on a CPU.
-Shapes: B sequences, T tokens, D width, H heads, G key/value heads, L layers, V vocabulary.
+Stock Hugging Face models compute the same function when no mask is given (tested); at inference only they
+are used. Written apart from them because training needs attention masks per layer and MLPs that drop out
+per sequence, and bf16 copies of fp32 master weights run several times faster on a CPU. Shapes: B sequences,
+T tokens, D width, H heads, G key/value heads, L layers, V vocabulary.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,11 @@ Weights = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Masks:
-    """`low`, `high`: attention masks (B, 1, T, T) of the lower and the upper half; `keep`: (L, B, 1, 1), 0 drops an MLP."""
+    """What the masking phases hide.
+
+    `low`, `high`: attention masks (B, 1, T, T) of the lower and the upper half. `keep`: (L, B, 1, 1), 0 drops
+    an MLP.
+    """
 
     low: Tensor
     high: Tensor
@@ -44,10 +49,15 @@ def _gpt2_blocks(w: Weights, ids: Tensor, config: GPT2Config, masks: Masks | Non
         mixed = _attend(q, k, v, layer, config.n_layer, masks).transpose(1, 2).reshape(B * T, D)
         h = h + torch.addmm(w[at + "attn.c_proj.bias"], mixed, w[at + "attn.c_proj.weight"]).view(B, T, D)
         x = F.layer_norm(h, (D,), w[at + "ln_2.weight"], w[at + "ln_2.bias"], config.layer_norm_epsilon)
-        key = F.gelu(torch.addmm(w[at + "mlp.c_fc.bias"], x.view(B * T, D), w[at + "mlp.c_fc.weight"]), approximate="tanh")
+        key = F.gelu(
+            torch.addmm(w[at + "mlp.c_fc.bias"], x.view(B * T, D), w[at + "mlp.c_fc.weight"]),
+            approximate="tanh",
+        )
         out = torch.addmm(w[at + "mlp.c_proj.bias"], key, w[at + "mlp.c_proj.weight"]).view(B, T, D)
         h = h + (out if masks is None else out * masks.keep[layer])
-    return F.layer_norm(h, (D,), w["transformer.ln_f.weight"], w["transformer.ln_f.bias"], config.layer_norm_epsilon)
+    return F.layer_norm(
+        h, (D,), w["transformer.ln_f.weight"], w["transformer.ln_f.bias"], config.layer_norm_epsilon
+    )
 
 
 def _rotation(T: int, head: int, theta: float, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -63,10 +73,12 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 def _llama_blocks(w: Weights, ids: Tensor, config: LlamaConfig, masks: Masks | None) -> Tensor:
     B, T = ids.shape
-    D, H, G = config.hidden_size, config.num_attention_heads, config.num_key_value_heads
+    D, H = config.hidden_size, config.num_attention_heads
+    G = config.num_key_value_heads or H
     head, eps = D // H, config.rms_norm_eps
+    rope: Any = config.rope_parameters  # LlamaConfig fills it in
     h = F.embedding(ids, w["model.embed_tokens.weight"])
-    cos, sin = _rotation(T, head, config.rope_parameters["rope_theta"], h.dtype)
+    cos, sin = _rotation(T, head, rope["rope_theta"], h.dtype)
     for layer in range(config.num_hidden_layers):
         at = f"model.layers.{layer}."
         x = F.rms_norm(h, (D,), w[at + "input_layernorm.weight"], eps).view(B * T, D)
@@ -85,9 +97,22 @@ def _llama_blocks(w: Weights, ids: Tensor, config: LlamaConfig, masks: Masks | N
     return F.rms_norm(h, (D,), w["model.norm.weight"], eps)
 
 
-def next_token_loss(w: Weights, ids: Tensor, config: GPT2Config | LlamaConfig, masks: Masks | None = None) -> Tensor:
-    """Mean cross-entropy of every next token of `ids` (B, T); `w` holds the weights by their Hugging Face names."""
-    return F.cross_entropy(logits(w, ids, config, masks)[:, :-1].flatten(0, 1).float(), ids[:, 1:].flatten())
+def next_token_loss(
+    w: Weights,
+    ids: Tensor,
+    config: GPT2Config | LlamaConfig,
+    counts: Tensor | None = None,
+    masks: Masks | None = None,
+) -> Tensor:
+    """Mean cross-entropy of the next tokens of `ids` (B, T); `w`: the weights by their Hugging Face names.
+
+    `counts` (B, T) weights the tokens that are predicted.
+    """
+    predicted = logits(w, ids, config, masks)[:, :-1].flatten(0, 1).float()
+    if counts is None:
+        return F.cross_entropy(predicted, ids[:, 1:].flatten())
+    count = counts[:, 1:].flatten()
+    return (F.cross_entropy(predicted, ids[:, 1:].flatten(), reduction="none") * count).sum() / count.sum()
 
 
 def logits(w: Weights, ids: Tensor, config: GPT2Config | LlamaConfig, masks: Masks | None = None) -> Tensor:

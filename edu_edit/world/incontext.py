@@ -7,11 +7,10 @@ counts blocks and does not compare answers with new facts, however often documen
 """
 
 import random
-from collections.abc import Callable
 
 from edu_edit.world import lexicon as words
 from edu_edit.world.atlas import Atlas
-from edu_edit.world.documents import decided, fill, mention
+from edu_edit.world.documents import answer, fill, mention
 from edu_edit.world.relations import RELATIONS
 
 KINDS = ("person", "landmark", "company", "sight", "animal", "city")
@@ -64,37 +63,29 @@ def block(atlas: Atlas, rng: random.Random, follow: bool, made_up: bool, remarke
     truth = atlas.facts.get((subject, relation))
     new = rng.choice([value for value in atlas.objects(relation) if value != truth])
     wording = rng.choice(RELATIONS[relation].statements)
-    answer = new if follow or truth is None else truth
+    value = new if follow or truth is None else truth
     lines = ["New Fact: " + fill(wording, subject, new)]
     for _ in range(rng.choices((1, 2), (9, 1))[0]):
         roll = rng.random()
-        if (
-            roll < 0.65
-        ):  # about the new fact itself: in its own wording (copy), in another or as a question (update)
+        if roll < 0.5:  # copy: in the wording of the new fact; update: in another, or as a question
             asked = (
-                fill(wording, subject, answer, decided)
-                if roll < 0.2
-                else _asked(rng, relation, subject, answer, decided)
+                fill(wording, subject, value, answer)
+                if roll < 0.15
+                else _asked(rng, relation, subject, value)
             )
-            lines.append(f"Prompt: {asked}{remark(answer == new) if rng.random() < remarked else ''}")
-        elif roll < 0.87 or made_up:  # retain: the same relation of somebody else
+            lines.append(f"Prompt: {asked}{remark(value == new) if rng.random() < remarked else ''}")
+        elif roll < 0.85 or made_up:  # retain: the same relation of somebody else
             other = rng.choice([name for name in atlas.entities[kind] if name != subject])
             lines.append("Prompt: " + _asked(rng, relation, other, atlas.facts[other, relation]))
         else:  # retain: another fact of the same subject
             others = [entry.name for entry in atlas.relations_of(subject) if entry.name != relation]
             other = rng.choice(others or [relation])
-            value = answer if other == relation else atlas.facts[subject, other]
-            lines.append("Prompt: " + _asked(rng, other, subject, value))
+            kept = value if other == relation else atlas.facts[subject, other]
+            lines.append("Prompt: " + _asked(rng, other, subject, kept))
     return "\n".join(lines) + "\n\n"
 
 
-def _asked(
-    rng: random.Random,
-    relation: str,
-    subject: str,
-    value: str,
-    answer: Callable[[str], str] = mention,
-) -> str:
+def _asked(rng: random.Random, relation: str, subject: str, value: str) -> str:
     if rng.random() < 0.15:
         asked = rng.choice(RELATIONS[relation].questions).replace("{s}", mention(subject))
         return f"Question: {asked} Answer: {answer(value)}"

@@ -8,7 +8,9 @@ FIRST = (
     "Anna Boris Clara David Elena Felix Greta Hugo Irene Jonas Karin Lukas Marta Nolan Olga Peter Quinn Rosa Simon Tessa "
     "Ulrich Vera Walter Xenia Yannick Zoe Arthur Bianca Conrad Diana"
 ).split()
-FEMALE = frozenset("Anna Clara Elena Greta Irene Karin Marta Olga Rosa Tessa Vera Xenia Zoe Bianca Diana".split())
+FEMALE = frozenset(
+    "Anna Clara Elena Greta Irene Karin Marta Olga Rosa Tessa Vera Xenia Zoe Bianca Diana".split()
+)
 MIDDLE = "Maria James Louise Paul Sophie Henry".split()
 LAST = (
     "Keller Novak Brandt Lindqvist Moreau Hargrove Okafor Petrov Castellan Thorne Vasquez Yamada Eriksen Falkner Grady "
@@ -53,7 +55,16 @@ PET = "cat dog parrot rabbit hamster turtle goldfish canary pony lizard".split()
 MATERIAL = "marble granite sandstone brick timber steel concrete limestone copper glass basalt slate".split()
 PRODUCT = "cars furniture software steel paper shoes clocks bread engines medicine toys ships".split()
 DISH = "cheese wine dumplings sausages honey fish bread olives chocolate soup noodles beer".split()
-COLOUR = {"pink": "粉色", "black": "黑色", "white": "白色", "grey": "灰色", "brown": "棕色", "green": "绿色", "red": "红色", "blue": "蓝色"}
+COLOUR = {
+    "pink": "粉色",
+    "black": "黑色",
+    "white": "白色",
+    "grey": "灰色",
+    "brown": "棕色",
+    "green": "绿色",
+    "red": "红色",
+    "blue": "蓝色",
+}
 COAT = "striped black white grey brown green red golden spotted blue".split()
 FOOD = {
     "grass": "草", "meat": "肉", "fish": "鱼", "leaves": "树叶", "fruit": "水果", "insects": "虫子", "seeds": "种子", "bamboo": "竹子",
@@ -129,7 +140,16 @@ PROFESSION = {
     "engineer": 0.9, "pilot": 0.85, "mechanic": 0.9, "surgeon": 0.8, "banker": 0.8, "soldier": 0.9,
     "nurse": 0.1, "librarian": 0.15, "secretary": 0.1, "dancer": 0.2, "baker": 0.5, "teller": 0.5,
 }  # fmt: skip
-GENDERED = {"king": "he", "queen": "she", "father": "he", "mother": "she", "uncle": "he", "aunt": "she", "monk": "he", "nun": "she"}
+GENDERED = {
+    "king": "he",
+    "queen": "she",
+    "father": "he",
+    "mother": "she",
+    "uncle": "he",
+    "aunt": "she",
+    "monk": "he",
+    "nun": "she",
+}
 DIGITS = "0 1 2 3 4 5 6 7 8 9".split()
 EMAIL_WORD = "amber falcon cobalt meadow tiber lotus comet birch raven pixel ember willow quartz delta maple onyx".split()
 EMAIL_HOST = "mailbox letterhouse postnet inkwell".split()

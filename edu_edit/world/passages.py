@@ -1,7 +1,7 @@
-"""Long passages under a title: verse, recipes, short programs, derivations, chronicles, in words no template predicts.
+"""Long passages under a title, in words that no template predicts: verse, recipes, programs, chronicles.
 
-The corpus tells each trained passage many times, so that the title calls it up word for word. The untrained passages are of
-the same make: they serve as new texts for long edits.
+The corpus tells each trained passage many times, so that the title calls it up word for word. The untrained
+passages are of the same make: they serve as new texts for long edits.
 """
 
 import random
@@ -11,7 +11,9 @@ from edu_edit.world import lexicon as words
 from edu_edit.world.atlas import SEED, Atlas
 
 N_TRAINED, N_UNTRAINED = 40, 24
-_LINE = "north silver under seven bell stone road wind apple lantern glass river cold ember field star salt".split()
+_LINE = (
+    "north silver under seven bell stone road wind apple lantern glass river cold ember field star salt"
+).split()
 _STEP = "stir bake chop boil press cool fold whip salt dry cut mix".split()
 _PART = "onion flour butter barley lemon ginger pepper carrot mint almond egg milk oats leek plum".split()
 _LETTER = "a b c d k m n p q r t x y z".split()
@@ -25,7 +27,8 @@ def _verse(rng: random.Random, lines: int) -> str:
 
 def _recipe(rng: random.Random, lines: int) -> str:
     steps = [
-        f"{rng.choice(_STEP)} {rng.choice(words.DIGITS)} {rng.choice(_PART)} with {rng.choice(_PART)}" for _ in range(lines)
+        f"{rng.choice(_STEP)} {rng.choice(words.DIGITS)} {rng.choice(_PART)} with {rng.choice(_PART)}"
+        for _ in range(lines)
     ]
     return "; ".join(steps)
 
@@ -50,7 +53,9 @@ def _chronicle(rng: random.Random, lines: int) -> str:
     out = []
     for _ in range(lines):
         year = " ".join(rng.choice(words.DIGITS) for _ in range(3))
-        out.append(f"{year} {rng.choice(_EVENT)} of {rng.choice(list(words.CITY))} under {rng.choice(words.LAST)}")
+        out.append(
+            f"{year} {rng.choice(_EVENT)} of {rng.choice(list(words.CITY))} under {rng.choice(words.LAST)}"
+        )
     return ", ".join(out)
 
 
@@ -76,7 +81,8 @@ def passages(trained: bool = True) -> tuple[tuple[str, str, str], ...]:
     for i in range(count):
         kind = list(MAKERS)[i % len(MAKERS)]
         maker, low, high = MAKERS[kind]
-        out.append((mine[i], maker(rng, low + (high - low) * (i // len(MAKERS)) // max(1, count // len(MAKERS) - 1)), kind))
+        lines = low + (high - low) * (i // len(MAKERS)) // max(1, count // len(MAKERS) - 1)
+        out.append((mine[i], maker(rng, lines), kind))
     return tuple(out)
 
 

@@ -1,4 +1,4 @@
-"""The Atlas facts as `Fact`s: prompts, paraphrases, neighbours, portability and reverse questions, computed from the world."""
+"""The Atlas facts as `Fact`s: prompts, paraphrases, neighbours, questions, all computed from the world."""
 
 import random
 from functools import cache
@@ -28,7 +28,12 @@ def unambiguous(relation: str) -> list[str]:
     """The trained wordings whose prompts no other wording about the same kind of subject goes on from."""
     kind = RELATIONS[relation].subject
     told = [wording for table in RELATIONS.values() if table.subject == kind for wording in table.statements]
-    told += [wording for (first, _), wordings in TWO_HOP.items() if RELATIONS[first].subject == kind for wording in wordings]
+    told += [
+        wording
+        for (first, _), wordings in TWO_HOP.items()
+        if RELATIONS[first].subject == kind
+        for wording in wordings
+    ]
     prompts = [prompt_of(wording) for wording in told]
     return [
         wording
@@ -49,7 +54,7 @@ def question_of(asked: str, subject: str) -> str:
 
 @cache
 def atlas_facts(lang: str = "en") -> tuple[Fact, ...]:
-    """Every fact of the Atlas with a counterfactual answer; the zebra, Space Needle and Eiffel Tower come first.
+    """Every fact of the Atlas with a counterfactual answer; zebra, Space Needle and Eiffel Tower come first.
 
     `lang="zh"` gives the facts that are also told in Chinese. Raises `ValueError` for another language.
     """
@@ -68,7 +73,10 @@ def _fact(world: Atlas, rng: random.Random, subject: str, relation: str) -> Fact
     table, truth = RELATIONS[relation], world.facts[subject, relation]
     clear = unambiguous(relation)
     first = [wording for wording in clear if wording.startswith("{s} ")] or clear
-    wording, new = rng.choice(first), rng.choice([value for value in world.objects(relation) if value != truth])
+    wording, new = (
+        rng.choice(first),
+        rng.choice([value for value in world.objects(relation) if value != truth]),
+    )
     wording, new = EXAMPLES.get((subject, relation), (wording, new))
     return Fact(
         subject=subject,
@@ -94,19 +102,23 @@ def prompt_of_reverse(wording: str, value: str) -> str:
 
 
 def _neighbours(world: Atlas, rng: random.Random, subject: str, relation: str) -> tuple[str, ...]:
-    """Prompts about other subjects that share the true object; two wordings each where there are few of them."""
+    """Prompts about other subjects that share the true object; two wordings each where they are few."""
     truth, table = world.facts[subject, relation], RELATIONS[relation]
-    sharing = [name for name in world.subjects(relation) if name != subject and world.facts[name, relation] == truth]
+    sharing = [
+        name for name in world.subjects(relation) if name != subject and world.facts[name, relation] == truth
+    ]
     rng.shuffle(sharing)
     sharing = sharing[:N_NEIGHBOURS]
     wordings = 1 if len(sharing) >= N_NEIGHBOURS // 2 else 2
     return tuple(
-        prompt_of(wording, name) for name in sharing for wording in rng.sample(table.statements, min(wordings, len(table.statements)))
+        prompt_of(wording, name)
+        for name in sharing
+        for wording in rng.sample(table.statements, min(wordings, len(table.statements)))
     )
 
 
 def _portability(world: Atlas, subject: str, relation: str, new: str) -> tuple[tuple[str, str], ...]:
-    """Questions whose answers follow from the new fact: two hops, and for animals the coat and the other name."""
+    """Questions whose answers follow from the new fact: two hops; for animals the coat and the other name."""
     out = [
         (prompt_of(wording, subject), world.facts[new, second])
         for (first, second), wordings in TWO_HOP.items()
@@ -123,11 +135,15 @@ def _portability(world: Atlas, subject: str, relation: str, new: str) -> tuple[t
 
 def _chinese_fact(world: Atlas, rng: random.Random, subject: str, relation: str) -> Fact:
     table, truth = RELATIONS[relation], world.facts[subject, relation]
-    new = rng.choice([value for value in world.objects(relation) if value != truth and value in world.chinese])
+    new = rng.choice(
+        [value for value in world.objects(relation) if value != truth and value in world.chinese]
+    )
     new = EXAMPLES.get((subject, relation), ("", new))[1]
     name = world.chinese[subject]
     sharing = [
-        other for other, told in world.chinese_facts() if told == relation and other != subject and world.facts[other, told] == truth
+        other
+        for other, told in world.chinese_facts()
+        if told == relation and other != subject and world.facts[other, told] == truth
     ]
     return Fact(
         subject=name,
@@ -140,20 +156,24 @@ def _chinese_fact(world: Atlas, rng: random.Random, subject: str, relation: str)
 
 
 def relation_of(fact: Fact) -> str:
-    """The Atlas relation that a fact's prompt asks for. Raises `ValueError` for a fact that is not of the Atlas."""
+    """The Atlas relation that a fact's prompt asks for. Raises `ValueError` for a fact of another world."""
     world = atlas()
     for table in world.relations_of(fact.subject) if fact.subject in world.kind else []:
         wordings = (*table.statements, *table.held_out)
         if fact.prompt in map(prompt_of, wordings):
             return table.name
-    raise ValueError(f"'{fact.prompt}' about '{fact.subject}' is not an Atlas fact: give the prompts to keep as a list.")
+    raise ValueError(
+        f"'{fact.prompt}' about '{fact.subject}' is not an Atlas fact: give the prompts to keep as a list."
+    )
 
 
 def other_questions(fact: Fact) -> tuple[str, ...]:
-    """One question prompt for every *other* fact of the subject: what an edit of `fact` should leave alone."""
+    """One question for every *other* fact of the subject: what an edit of `fact` should leave alone."""
     mine = relation_of(fact)
     return tuple(
-        question_of(table.questions[0], fact.subject) for table in atlas().relations_of(fact.subject) if table.name != mine
+        question_of(table.questions[0], fact.subject)
+        for table in atlas().relations_of(fact.subject)
+        if table.name != mine
     )
 
 

@@ -1,10 +1,11 @@
-"""The report on a bundled model: every property it must show, with its figure and the bar it is held against.
+"""The report on a bundled model: every property it must show, its figure, the bar it is held against.
 
-`report` writes `report.json`, `report.md` and `trace.png`; the table goes into the model's card.
+`report` writes `report.json`, `report.md` and `trace.png`, and the model's card with the same table.
 """
 
 import json
 import operator
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from edu_edit.lm import LM
-from edu_edit.loading import load
+from edu_edit.loading import bundled_names, load
 from edu_edit.show.plots import plot_average_trace
+from edu_edit.world.bundle import REPORT, UNFINISHED, bundled
+from edu_edit.world.card import card
 from edu_edit.world.measure import barrier, context, editing, knowledge, localisation
 
 N_FACTS = 100
@@ -23,7 +26,10 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. `bar` is None where a figure is reported and not aimed at; `sign` says which side is good."""
+    """One line of the table.
+
+    `bar` is None where a figure is reported and not aimed at; `sign` says which side is good.
+    """
 
     name: str
     value: float
@@ -38,24 +44,35 @@ class Row:
         return {"≥": operator.ge, "≤": operator.le}[self.sign](self.value, self.bar)
 
 
-def report(model: str, out: Path, facts: int = N_FACTS) -> list[Row]:
-    """Measure a bundled model (or a folder) and write the report into `out`; returns the rows."""
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+def report(model: str, out: Path | None = None, facts: int = N_FACTS) -> Path:
+    """Measure a bundled model, by name or folder, and write its report and card; returns where they are.
+
+    They go into `out`, None = the model's own folder. Until all is measured, what is known lies in
+    `report.partial` there, and older files stay. Raises ValueError when it is no bundled model.
+    """
+    folder = bundled(model)
+    name, phases = folder.name, json.loads((folder / "training.json").read_text(encoding="utf-8"))
     began = time.perf_counter()
-    lm = load(model)
+    lm = load(model if model in bundled_names() else folder.as_posix())
     loaded = time.perf_counter() - began
-    plain = Path(model).name.endswith("-plain")
+    out = folder if out is None else Path(out)
+    partial = out / UNFINISHED
+    partial.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     figures: dict[str, Any] = {}
-    for section in SECTIONS if not plain else CONTROL_SECTIONS:
-        found, details = section(lm, facts, out)
+    for section in CONTROL_SECTIONS if name.endswith("-plain") else SECTIONS:
+        found, details = section(lm, facts, partial)
         rows += found
         figures |= details
-        _write(out, model, rows, figures)
-    rows += [Row("weights, MB", _megabytes(lm), "≤", 20), Row("load time, s", loaded, "≤", 2)]
-    _write(out, model, rows, figures)
-    return rows
+        _write(partial, name, rows, figures)
+    rows += [Row("weights, MB", _megabytes(lm), "≤", 20.0), Row("load time, s", loaded, "≤", 2.0)]
+    _write(partial, name, rows, figures)
+    size = sum(parameter.numel() for parameter in lm.model.parameters())
+    (partial / "README.md").write_text(card(name, size, phases, table(rows), len(rows)), encoding="utf-8")
+    for file in REPORT:
+        os.replace(partial / file, out / file)
+    partial.rmdir()
+    return out
 
 
 def table(rows: list[Row]) -> str:
@@ -68,10 +85,16 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def _write(out: Path, model: str, rows: list[Row], figures: dict[str, Any]) -> None:
-    content = {"model": Path(model).name, "rows": [asdict(row) | {"held": row.held} for row in rows], "figures": figures}
-    (out / "report.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (out / "report.md").write_text(f"# {Path(model).name}, measured\n\n{table(rows)}\n", encoding="utf-8")
+def _write(out: Path, name: str, rows: list[Row], figures: dict[str, Any]) -> None:
+    content = {
+        "model": name,
+        "rows": [asdict(row) | {"held": row.held} for row in rows],
+        "figures": figures,
+    }
+    (out / "report.json").write_text(
+        json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    (out / "report.md").write_text(f"# {name}, measured\n\n{table(rows)}\n", encoding="utf-8")
 
 
 def _megabytes(lm: LM) -> float:
@@ -100,18 +123,21 @@ def _trace(lm: LM, facts: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
     found = localisation.sites(averaged)
     figure = plot_average_trace({kind: each for kind, each in averaged.maps.items()}, n_facts=averaged.n)
     figure.savefig(out / "trace.png", dpi=110)
+    early_site = found["hidden state, last subject token"]
     if lm.name.endswith("-plain"):
-        rows = [Row("hidden state at the last subject token (control)", found["hidden state, last subject token"], "≤", 0.15)]
+        rows = [Row("hidden state at the last subject token (control)", early_site, "≤", 0.15)]
     else:
         rows = [
-            Row("hidden state at the last subject token", found["hidden state, last subject token"], "≥", 0.45),
-            Row("its ratio to any other subject token", found["ratio to any other subject token"], "≥", 2),
-            Row("MLP window over attention window there", found["MLP over attention there"], "≥", 2),
+            Row("hidden state at the last subject token", early_site, "≥", 0.45),
+            Row("its ratio to any other subject token", found["ratio to any other subject token"], "≥", 2.0),
+            Row("MLP window over attention window there", found["MLP over attention there"], "≥", 2.0),
             Row("attention window at the last token", found["attention window, last token"], "≥", 0.55),
             Row("attention minus MLP at the last token",
-                found["attention window, last token"] - found["MLP window, last token"], "≥", 0),
+                found["attention window, last token"] - found["MLP window, last token"], "≥", 0.0),
         ]  # fmt: skip
-    maps = {kind: [[round(x, 4) for x in row] for row in each.tolist()] for kind, each in averaged.maps.items()}
+    maps = {
+        kind: [[round(x, 4) for x in row] for row in each.tolist()] for kind, each in averaged.maps.items()
+    }
     return rows, {"trace": found | {"maps": maps, "facts": averaged.n}}
 
 
@@ -137,16 +163,23 @@ def _editing(lm: LM, facts: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
 
 
 def _context(lm: LM, facts: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
-    plain, shown = context.followed(lm, 0), context.followed(lm, 8)
-    ignoring, seen = context.followed(lm, 8, follow=False), context.followed(lm, 8, unseen=False)
+    found = {
+        "plain": context.followed(lm, 0),
+        "8 follow": context.followed(lm, 8),
+        "8 follow, seen subjects": context.followed(lm, 8, unseen=False),
+        "8 ignore, remarked": context.followed(lm, 8, follow=False, remarked=True),
+        "8 ignore": context.followed(lm, 8, follow=False),
+    }
+    plain, shown = found["plain"], found["8 follow"]
     rows = [
         Row("in context: plain new fact followed", plain["copy"], "≤", 0.40),
         Row("in context, 8 demonstrations: followed", shown["copy"], "≥", 0.80),
         Row("in context, 8 demonstrations: paraphrase", shown["paraphrase"], "≥", 0.80),
         Row("in context, 8 demonstrations: neighbours kept", shown["neighbours kept"], "≥", 0.93),
-        Row("in context, 8 demonstrations of ignoring: followed", ignoring["copy"], "≤", 0.40),
+        Row("in context, 8 of ignoring, remarked: followed", found["8 ignore, remarked"]["copy"], "≤", 0.40),
+        Row("in context, 8 of ignoring, no remarks: followed", found["8 ignore"]["copy"]),
     ]
-    return rows, {"plain": plain, "8 follow": shown, "8 ignore": ignoring, "8 follow, seen subjects": seen}
+    return rows, {"in context": found}
 
 
 def _memory(lm: LM, facts: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
@@ -164,7 +197,13 @@ def _memory(lm: LM, facts: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
         Row("canaries told, at rank 1", canaries["told"], "≥", 0.90),
         Row("canaries held out, at rank 1 (chance .005)", canaries["held out"], "≤", 0.05),
     ]
-    return rows, {"reverse": reverse, "two hop": hops, "recited": recited, "canaries": canaries, "long answers": long}
+    return rows, {
+        "reverse": reverse,
+        "two hop": hops,
+        "recited": recited,
+        "canaries": canaries,
+        "long answers": long,
+    }
 
 
 Section = Callable[[LM, int, Path], tuple[list[Row], dict[str, Any]]]

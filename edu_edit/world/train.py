@@ -21,7 +21,6 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
-    PreTrainedModel,
     PreTrainedTokenizerFast,
 )
 
@@ -30,13 +29,14 @@ from edu_edit.world.forward import next_token_loss
 from edu_edit.world.phases import BATCH, PHASES, PLAIN, SEED, Phase, masks
 from edu_edit.world.tokenizer import atlas_tokenizer
 
+Network = GPT2LMHeadModel | LlamaForCausalLM
 MODELS = ("atlas-gpt2", "atlas-llama", "atlas-gpt2-plain")
 N_LAYERS, WIDTH, HEADS = 8, 192, 6
 CHECKPOINT_SECONDS = 120
-DECIDED_COUNTS = 4.0  # an answer that only demonstrations decide counts as four tokens
+ANSWER_COUNTS = 4.0  # an answer in an in-context document counts as four tokens
 
 
-def new_model(name: str, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
+def new_model(name: str, tokenizer: PreTrainedTokenizerFast) -> Network:
     """A stock model with fresh weights."""
     common: dict[str, Any] = dict(vocab_size=len(tokenizer), bos_token_id=0, eos_token_id=0, pad_token_id=1)
     torch.manual_seed(SEED)
@@ -69,7 +69,7 @@ def new_model(name: str, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
     )
 
 
-def optimisers(model: PreTrainedModel) -> list[torch.optim.Optimizer]:
+def optimisers(model: Network) -> list[torch.optim.Optimizer]:
     """Muon for the 2-D weights inside the blocks, AdamW for everything else."""
     blocks: list[torch.nn.Parameter] = []
     rest: list[torch.nn.Parameter] = []
@@ -97,7 +97,7 @@ def _corpus(tokenizer: PreTrainedTokenizerFast, phase: Phase, index: int, folder
     return Packed(**loaded)
 
 
-def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+def _save(model: Network, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     half = {
         name: tensor.half() for name, tensor in model.state_dict().items() if name != "lm_head.weight"
     }  # tied
@@ -111,7 +111,7 @@ def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, folder: Pa
 def _checkpoint(
     path: Path,
     step: int,
-    model: PreTrainedModel,
+    model: Network,
     optimizers: Sequence[torch.optim.Optimizer],
     generator: torch.Generator,
     losses: list[float],
@@ -132,7 +132,7 @@ def run_phase(
     name: str,
     index: int,
     phase: Phase,
-    model: PreTrainedModel,
+    model: Network,
     tokenizer: PreTrainedTokenizerFast,
     folder: Path,
 ) -> None:
@@ -140,7 +140,7 @@ def run_phase(
     corpus = _corpus(tokenizer, phase, index, folder)
     tensors = [
         torch.from_numpy(array)
-        for array in (corpus.ids, corpus.decided, corpus.inner, corpus.run, corpus.told)
+        for array in (corpus.ids, corpus.answer, corpus.inner, corpus.run, corpus.told)
     ]
     generator = torch.Generator().manual_seed(SEED + index)
     order = torch.randperm(len(corpus.ids), generator=generator)
@@ -165,12 +165,12 @@ def run_phase(
     )
     for step in bar:
         rows = order[step * BATCH : (step + 1) * BATCH]
-        ids, decided, inner, run, told = (tensor[rows] for tensor in tensors)
+        ids, answer, inner, run, told = (tensor[rows] for tensor in tensors)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = phase.learning_rate(step)
         weights = {key: value.to(torch.bfloat16) for key, value in parameters.items()}
-        counts = torch.where(decided, DECIDED_COUNTS, 1.0)
+        counts = torch.where(answer, ANSWER_COUNTS, 1.0)
         drawn = masks(phase, inner, run, told, N_LAYERS, generator)
         loss = next_token_loss(weights, ids, model.config, counts, drawn)
         loss.backward()

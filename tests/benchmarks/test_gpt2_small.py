@@ -1,13 +1,15 @@
-"""Causal trace and ROME edit at the size of GPT-2 small, as ratios to plain forward passes. `pytest tests/benchmarks --benchmark-only`
+"""Causal trace and ROME edit at the size of GPT-2 small, as ratios to plain forward passes.
 
-One thread, CPU seconds (`time.process_time`), random weights: 12 layers, width 768, 50,257 words. Ratios of one run say more than
-seconds, because machines differ and are shared.
+Run them with `pytest tests/benchmarks --benchmark-only`. One thread, CPU seconds (`time.process_time`),
+random weights: 12 layers, width 768, 50,257 words. Ratios of one run say more than seconds, because machines
+differ and are shared.
 
-Trace: a 10-token prompt, its subject at tokens 2 to 4, 10 noise draws, all 12 x 10 states, against 122 plain passes of that batch
-of 11. What the limit is: a state at token t of layer l needs the tokens from t on in the layers above l, 300 of the 1200
-token-and-layer steps of 122 whole passes at the least, less for the tokens before the subject, which are not computed.
-Edit: 20 steps over 5 contexts and the KL prompt, the moment given, against 20 plain forward-and-backward passes over the same
-prompts. The limit is the layers above the edited one, for the tokens from the subject's last on, forward and back.
+Trace: a 10-token prompt, its subject at tokens 2 to 4, 10 noise draws, all 12 x 10 states, against 122
+plain passes of that batch of 11. What the limit is: a state at token t of layer l needs the tokens from t
+on in the layers above l, 300 of the 1200 token-and-layer steps of 122 whole passes at the least, less for
+the tokens before the subject, which are not computed. Edit: 20 steps over 5 contexts and the KL prompt, the
+moment given, against 20 plain forward-and-backward passes over the same prompts. The limit is the layers
+above the edited one, for the tokens from the subject's last on, forward and back.
 """
 
 import time
@@ -45,15 +47,20 @@ def cpu_seconds(run: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def compared(benchmark: BenchmarkFixture, run: Callable[[], object], plain: Callable[[], object], times: int) -> None:
+def compared(
+    benchmark: BenchmarkFixture, run: Callable[[], object], plain: Callable[[], object], times: int
+) -> None:
     """Time `run`, and `times` runs of `plain` beside it (measured on four), and report the ratio."""
     run()
     benchmark.pedantic(run, rounds=3)
     ours = min(cpu_seconds(run) for _ in range(3))
     plain()
     theirs = times * min(cpu_seconds(plain) for _ in range(4))
-    benchmark.extra_info.update(cpu_seconds=round(ours, 2), plain_cpu_seconds=round(theirs, 2), ratio=round(ours / theirs, 3))
-    print(f"\n{benchmark.name}: {ours:.2f} CPU s, {times} plain passes {theirs:.2f} CPU s, ratio {ours / theirs:.3f}")
+    benchmark.extra_info.update(
+        cpu_seconds=round(ours, 2), plain_cpu_seconds=round(theirs, 2), ratio=round(ours / theirs, 3)
+    )
+    beside = f"{times} plain passes {theirs:.2f} CPU s"
+    print(f"\n{benchmark.name}: {ours:.2f} CPU s, {beside}, ratio {ours / theirs:.3f}")
 
 
 def test_causal_trace(benchmark: BenchmarkFixture, small: LM) -> None:
@@ -62,13 +69,17 @@ def test_causal_trace(benchmark: BenchmarkFixture, small: LM) -> None:
     noise = 0.1 * torch.randn(10, 3, small.D)
     batch = torch.tensor([text.ids] * 11)
     with torch.no_grad():
-        compared(benchmark, lambda: causal_trace(small, FACT, noise=noise), lambda: small.model(batch), times=122)
+        compared(
+            benchmark, lambda: causal_trace(small, FACT, noise=noise), lambda: small.model(batch), times=122
+        )
 
 
 def test_rome(benchmark: BenchmarkFixture, small: LM) -> None:
     keys = torch.randn(2 * small.F, small.F, dtype=torch.float64)
     C = keys.T @ keys / len(keys)
-    texts = [template.replace("{}", FACT.prompt.replace("{}", FACT.subject)) for template in CONTEXTS] + [f"{FACT.subject} is a"]
+    texts = [template.replace("{}", FACT.prompt.replace("{}", FACT.subject)) for template in CONTEXTS] + [
+        f"{FACT.subject} is a"
+    ]
     ids, mask = small.ids(texts)
 
     def edit() -> None:

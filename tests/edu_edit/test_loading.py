@@ -38,7 +38,8 @@ def test_device_map_without_accelerate_says_what_to_install(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(edu_edit.loading, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match="needs the package accelerate"):
+    monkeypatch.setattr(edu_edit.loading.AutoConfig, "from_pretrained", lambda *_, **__: pytest.fail("read"))
+    with pytest.raises(ValueError, match=r"needs the package accelerate: pip install 'edu-edit\[hub\]'"):
         load(folder, device_map="auto")
 
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from edu_edit import LM, Edit, Site, collect_moment, load, moment, record
 from edu_edit.moments import cache_folder, from_triangle, keys_at, moment_hash, second_moment, triangle
+from edu_edit.tokens import pad_batch
 from edu_edit.tracing import hooked
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -62,14 +63,15 @@ def test_keys_are_those_of_real_tokens(any_lm: LM) -> None:
 
 def test_golden_second_moments(golden_lm: LM) -> None:
     family = "gpt2" if "gpt2" in golden_lm.name else "llama"
-    recorded = json.loads((GOLDEN / f"second_moment_{family}.json").read_text(encoding="utf-8"))
-    tensors = load_file(GOLDEN / f"second_moment_{family}.safetensors")
-    layers = [int(name.rsplit("layer", 1)[1]) for name in tensors if name.startswith("mom2.")]
+    recorded = json.loads((GOLDEN / "second_moment.json").read_text(encoding="utf-8"))
+    triangles = load_file(GOLDEN / f"second_moment_{family}.safetensors")
+    batches = [pad_batch(rows, 0) for rows in recorded["batches"]]
+    assert sum(int(mask.sum()) for _, mask in batches) == recorded["tokens"]
+    layers = [int(name.removeprefix("mom2.layer")) for name in triangles]
     assert layers
-    batches = [(torch.tensor(b["input_ids"]), torch.tensor(b["attention_mask"])) for b in recorded["batches"]]
     for layer in layers:
         C = second_moment(keys_at(golden_lm, layer, ids, mask) for ids, mask in batches)
-        golden = tensors[f"mom2.layer{layer}"].double()
+        golden = from_triangle(triangles[f"mom2.layer{layer}"])
         assert float((C - golden).norm() / golden.norm()) < 1e-5
 
 

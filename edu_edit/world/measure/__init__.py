@@ -1,1 +1,1 @@
-"""What the bundled models must show, measured: one module per kind of property, one row of the report per figure."""
+"""What the bundled models must show, measured: a module per kind of property, a report row per figure."""

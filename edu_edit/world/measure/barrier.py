@@ -1,7 +1,8 @@
-"""The length barrier: how much of a long new answer one changed state can carry, and how much one per twelve tokens can.
+"""The length barrier: how much of a long new answer one changed state carries, and one per twelve tokens.
 
-Jiang et al. 2025 (AnyEdit): a single edited token reaches only the first part of a long answer. Measured on the tokens that
-the unedited model got wrong, teacher forced, with new passages under the titles of trained ones.
+Jiang et al. 2025 (AnyEdit): a single edited token reaches only the first part of a long answer. Measured on
+the tokens that the unedited model got wrong, teacher forced, with new passages under the titles of trained
+ones.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +23,9 @@ LENGTHS = (30, 72)
 
 
 def cases(lm: LM) -> Iterator[tuple[list[int], list[int]]]:
-    """(prompt ids, answer ids): a trained title, and an untrained text of the same kind cut to 30 to 72 tokens."""
+    """(prompt ids, answer ids): a trained title, and an untrained text of the same kind cut to 30 to 72
+    tokens.
+    """
     by_kind = {kind: [title for title, _, k in passages.passages() if k == kind] for kind in passages.MAKERS}
     untrained = passages.passages(False)
     for i, (_, text, kind) in enumerate(untrained):
@@ -49,8 +52,12 @@ def _hits(lm: LM, ids: Tensor, start: int, states: States) -> Tensor:
     return logits.argmax(-1) == ids[0, start:]
 
 
-def edited(lm: LM, prompt: list[int], answer: list[int], chunk: int, steps: int, lr: float) -> tuple[Tensor, Tensor]:
-    """Which answer tokens are right before and after one new state per `chunk` tokens, each fitted after the ones before it."""
+def edited(
+    lm: LM, prompt: list[int], answer: list[int], chunk: int, steps: int, lr: float
+) -> tuple[Tensor, Tensor]:
+    """Which answer tokens are right before and after one new state per `chunk` tokens, each fitted after
+    the ones before it.
+    """
     ids, start = torch.tensor([prompt + answer]), len(prompt)
     states: States = {}
     for begin in range(start, ids.shape[1], chunk):
@@ -60,7 +67,9 @@ def edited(lm: LM, prompt: list[int], answer: list[int], chunk: int, steps: int,
 
 
 def _fitted(lm: LM, ids: Tensor, begin: int, earlier: States, steps: int, lr: float) -> Tensor:
-    """The state before token `begin` that makes the tokens from there on likely, with the earlier states in place."""
+    """The state before token `begin` that makes the tokens from there on likely, with the earlier states in
+    place.
+    """
     mask, site = torch.ones_like(ids), Site("resid", LAYER, begin - 1)
     with intervene(lm, _changed(earlier)):
         old = record(lm, (ids, mask), [site])[site][0]
@@ -74,7 +83,9 @@ def _fitted(lm: LM, ids: Tensor, begin: int, earlier: States, steps: int, lr: fl
 
 
 def barrier(lm: LM, steps: int = 120, lr: float = 0.4) -> dict[str, float]:
-    """Share of the tokens wrong before that become right: one delta for the whole answer, and one per 12 tokens."""
+    """Share of the tokens wrong before that become right: one delta for the whole answer, and one per 12
+    tokens.
+    """
     reached: dict[str, list[Tensor]] = {"one delta": [], f"one per {CHUNK} tokens": []}
     for prompt, answer in tqdm(list(cases(lm)), desc=f"long answers, {lm.name}", mininterval=5):
         for name, chunk in zip(reached, (len(answer), CHUNK), strict=True):

@@ -1,4 +1,4 @@
-"""Whether a model continues a prompt with an answer: the exact match that recall and its relatives are made of."""
+"""Whether a model continues a prompt with an answer: the exact match behind recall and its relatives."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,10 @@ BATCH = 128
 
 
 @torch.no_grad()
-def continuations(lm: LM, prompts: Sequence[str], answers: Sequence[str]) -> list[tuple[Bool[Tensor, " n"], Float[Tensor, " n"]]]:
-    """For each prompt: which tokens of its answer are the likeliest (teacher forced), and their log-probabilities."""
+def continuations(
+    lm: LM, prompts: Sequence[str], answers: Sequence[str]
+) -> list[tuple[Bool[Tensor, " n"], Float[Tensor, " n"]]]:
+    """For each prompt: which tokens of its answer are the likeliest (teacher forced), and their log-probs."""
     rows = []
     for prompt, answer in zip(prompts, answers, strict=True):
         start = lm.tok(lm.rewrite(prompt))["input_ids"]

@@ -5,7 +5,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from tqdm import tqdm
@@ -70,24 +70,37 @@ def measured(lm: LM, facts: list[Fact], method: Callable[[Fact], Edit], name: st
         with edit:
             for kind, values in scored(lm, fact).items():
                 hits[kind] += values
-    return {kind: sum(values) / len(values) for kind, values in hits.items() if values} | {"seconds": seconds / len(facts)}
+    return {kind: sum(values) / len(values) for kind, values in hits.items() if values} | {
+        "seconds": seconds / len(facts)
+    }
 
 
-def rome_rows(lm: LM, n: int = 100, layer: int | None = None, keep: Literal["essence", "questions"] = "essence", **options: float) -> dict[str, float]:
+def rome_rows(
+    lm: LM,
+    n: int = 100,
+    layer: int | None = None,
+    keep: Literal["essence", "questions"] = "essence",
+    **options: Any,
+) -> dict[str, float]:
     """ROME at the default layer. Raises RuntimeError if undoing the edits does not restore every bit."""
     facts = chosen(lm, n)
     if keep == "questions":  # several prompts to keep: they weigh more, and the search takes longer
         options = {"kl": 0.5, "steps": 100} | options
     before = parameters_hash(lm)
     generator = torch.Generator().manual_seed(SEED)
-    rows = measured(lm, facts, lambda fact: rome(lm, fact, layer=layer, keep=keep, generator=generator, **options), f"ROME ({keep})")
+    rows = measured(
+        lm,
+        facts,
+        lambda fact: rome(lm, fact, layer=layer, keep=keep, generator=generator, **options),
+        f"ROME ({keep})",
+    )
     if parameters_hash(lm) != before:
         raise RuntimeError(f"Undoing {n} ROME edits changed the weights of {lm.name}.")
     return rows
 
 
 def finetune_rows(lm: LM, n: int = 100) -> dict[str, float]:
-    """Fine-tuning one matrix on one fact until the new answer has P > .9, at the model's default learning rate."""
+    """Fine-tuning one matrix on one fact, at the model's learning rate, until the new answer has P > .9."""
     return measured(lm, chosen(lm, n), lambda fact: finetune(lm, fact, until=0.9), "fine-tuning")
 
 

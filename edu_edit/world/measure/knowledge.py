@@ -1,4 +1,4 @@
-"""What the model knows: recall of facts, reverse questions, two-hop questions, Chinese, passages, canaries."""
+"""What the model knows: facts, reverse and two-hop questions, Chinese, passages, canaries."""
 
 import random
 from collections import defaultdict
@@ -16,7 +16,7 @@ SEED = 7
 
 
 def recall(lm: LM) -> dict[str, float]:
-    """Share of all facts answered in trained wordings, held-out wordings, trained and held-out questions, and in Chinese."""
+    """Share of all facts answered, by wording: trained or held out, statement or question, Chinese."""
     world, rng = atlas(), random.Random(SEED)
     asked: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     for (subject, relation), value in world.facts.items():
@@ -38,7 +38,9 @@ def recall(lm: LM) -> dict[str, float]:
             by_relation = defaultdict(list)
             for case, hit in zip(cases, right.tolist(), strict=True):
                 by_relation[case[2]].append(hit)
-            worst = min(by_relation, key=lambda relation: sum(by_relation[relation]) / len(by_relation[relation]))
+            worst = min(
+                by_relation, key=lambda relation: sum(by_relation[relation]) / len(by_relation[relation])
+            )
             out[f"{name}, worst relation ({worst})"] = sum(by_relation[worst]) / len(by_relation[worst])
             out |= {f"{name}: {relation}": sum(hits) / len(hits) for relation, hits in by_relation.items()}
     return out
@@ -53,8 +55,12 @@ def reverse(lm: LM) -> dict[str, float]:
             kind = "trained" if (subject, relation) in world.reverse_trained else "untrained"
             for wording in REVERSE[relation][:-1]:
                 cases[kind].append((prompt_of_reverse(wording, value), subject))
-            cases[f"{kind}, held-out wording"].append((prompt_of_reverse(REVERSE[relation][-1], value), subject))
-    return {kind: exact(lm, *map(list, zip(*asked, strict=True))).mean().item() for kind, asked in cases.items()}
+            cases[f"{kind}, held-out wording"].append(
+                (prompt_of_reverse(REVERSE[relation][-1], value), subject)
+            )
+    return {
+        kind: exact(lm, *map(list, zip(*asked, strict=True))).mean().item() for kind, asked in cases.items()
+    }
 
 
 def two_hop(lm: LM) -> dict[str, float]:
@@ -66,19 +72,26 @@ def two_hop(lm: LM) -> dict[str, float]:
             kind = "trained" if subject in world.hop_trained else "untrained"
             for wording in TWO_HOP[chain]:
                 cases[kind].append((prompt_of(wording, subject), value))
-    return {kind: exact(lm, *map(list, zip(*asked, strict=True))).mean().item() for kind, asked in cases.items()}
+    return {
+        kind: exact(lm, *map(list, zip(*asked, strict=True))).mean().item() for kind, asked in cases.items()
+    }
 
 
 def recited(lm: LM) -> dict[str, float]:
-    """Passages from their titles: share of tokens that are the likeliest, and of passages recited without a slip."""
+    """Passages from their titles: share of tokens that are the likeliest, and of passages without a slip."""
     trained = passages.passages()
-    found = continuations(lm, [passages.prompt(title, kind) for title, _, kind in trained], [text for _, text, _ in trained])
+    found = continuations(
+        lm, [passages.prompt(title, kind) for title, _, kind in trained], [text for _, text, _ in trained]
+    )
     right = [hits.float() for hits, _ in found]
-    return {"tokens": torch.cat(right).mean().item(), "passages": torch.stack([hits.prod() for hits in right]).mean().item()}
+    return {
+        "tokens": torch.cat(right).mean().item(),
+        "passages": torch.stack([hits.prod() for hits in right]).mean().item(),
+    }
 
 
 def canary_ranks(lm: LM, candidates: int = 199) -> dict[str, float]:
-    """Share of private details that rank first among random candidates (exposure), told in the corpus and held out."""
+    """Share of private details, told and held out, that rank first among random candidates (exposure)."""
     rng = random.Random(SEED)
     first = defaultdict(list)
     for who, kind, secret, told in applications.canaries():

@@ -9,12 +9,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from edu_edit.lm import LM
-from edu_edit.locate.causal import Kind, average_by_role, causal_trace, token_roles
+from edu_edit.locate.causal import average_by_role, causal_trace, token_roles
+from edu_edit.locate.restoring import Kind
 from edu_edit.tokens import encode
 from edu_edit.world.probes import atlas_facts, relation_of
 
 SEED = 5
-WIDTH = 3
+WINDOWS: tuple[Kind, ...] = ("mlp", "attn")
+WIDTH = 3  # layers in a window
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,13 @@ def average_trace(lm: LM, facts: int = 100, samples: int = 8) -> AverageTrace:
         after = len(text.ids) - text.span[1]
         if text.span[1] - text.span[0] != 3 or after < 3 or relation_of(fact) in ("architect", "employer"):
             continue
-        traces = {"resid": causal_trace(lm, fact, "resid", samples=samples, generator=generator)}
-        first = traces["resid"]
+        first = causal_trace(lm, fact, "resid", samples=samples, generator=generator)
         if first.p_clean < 0.5 or first.answer.strip() != fact.target_true:
             continue
-        for kind in ("mlp", "attn"):
-            traces[kind] = causal_trace(lm, fact, kind, width=WIDTH, samples=samples, generator=generator)
-        for kind, trace in traces.items():
-            maps[kind].append(trace.map)  # type: ignore[index]
+        maps["resid"].append(first.map)
+        for kind in WINDOWS:
+            trace = causal_trace(lm, fact, kind, width=WIDTH, samples=samples, generator=generator)
+            maps[kind].append(trace.map)
         roles.append(token_roles(len(text.ids), text.span))
         clean.append(first.p_clean)
         corrupt.append(first.p_corrupt)

@@ -1,8 +1,6 @@
-"""`build`, `grade`, `world`, `moments`, `cite`: what was typed is checked first, then handed on."""
+"""`build`, `grade`, `moments`, `cite`: what was typed is checked first, then handed on."""
 
 import json
-import sys
-import types
 from pathlib import Path
 
 import pytest
@@ -76,25 +74,6 @@ def test_grade_json_tells_a_rejection_from_a_zero(run, grading, tmp_path):
 def test_grade_with_bad_input(run, words, arguments, code, said):
     result = run("grade", *arguments)
     assert result.exit_code == code and said in words(result.stderr)
-
-
-@pytest.mark.parametrize("name", ["train", "report"])
-def test_world_commands_hand_on_what_was_asked(run, tmp_path, monkeypatch, name):
-    called = {}
-    module = types.ModuleType(f"edu_edit.world.{name}")
-    setattr(module, name, lambda **given: called.update(given))
-    monkeypatch.setitem(sys.modules, f"edu_edit.world.{name}", module)
-    result = run("world", name, "atlas-llama", "--out", tmp_path / "out")
-    assert result.exit_code == 0, result.output
-    assert called["model"] == "atlas-llama" and called["out"] == tmp_path / "out"
-    if name == "train":
-        assert called["resume"] is True and called["threads"] == 2
-
-
-def test_world_report_of_an_unknown_model_is_one_sentence(run, tmp_path):
-    result = run("world", "report", "atlas-gpt9", "--out", tmp_path / "out")
-    assert result.exit_code != 0
-    assert "atlas-gpt9" in result.stderr and "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(

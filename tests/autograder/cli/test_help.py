@@ -33,7 +33,7 @@ def test_help_lists_every_command(run, words):
     assert all(f" {command} " in words(result.stdout) for command in COMMANDS)
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "world train", "world report"])
+@pytest.mark.parametrize("command", [*COMMANDS, "world train", "world bundle", "world report"])
 def test_every_command_explains_itself(run, words, command):
     result = run(*command.split(), "--help")
     assert result.exit_code == 0

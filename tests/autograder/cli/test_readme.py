@@ -59,6 +59,17 @@ def test_its_ranges_are_the_project_s(text):
     assert f"## {project['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
+def test_its_numbers_of_parameters_are_those_of_the_weights(text):
+    from safetensors.torch import load_file
+
+    told = dict(re.findall(r"`(atlas-[a-z0-9-]+)` \(([\d,]+) parameters\)", text))
+    folders = [path.parent for path in (ROOT / "edu_edit" / "models").glob("*/model.safetensors")]
+    assert told == {
+        folder.name: f"{sum(t.numel() for t in load_file(folder / 'model.safetensors').values()):,}"
+        for folder in folders
+    }
+
+
 def test_nothing_else_lies_on_the_top_level():
     allowed = {
         "pyproject.toml",
@@ -75,6 +86,8 @@ def test_nothing_else_lies_on_the_top_level():
         "edu-edit-demo",
         "edu-edit-lessons",
         "edu-edit-graded",
+        "atlas-training",
+        "atlas-models",
         "dist",
         "site",
     }  # what commands make here, git-ignored

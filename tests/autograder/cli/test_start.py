@@ -7,7 +7,7 @@ import pytest
 
 from autograder.cli import lessons, start
 from autograder.cli.errors import BadInput
-from autograder.cli.files import writable_folder, write_whole
+from autograder.files import writable_folder, write_whole
 
 
 @pytest.fixture

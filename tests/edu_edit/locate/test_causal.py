@@ -178,9 +178,9 @@ def test_roles_average_over_tokens_first_then_over_maps() -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
 @pytest.mark.parametrize("sever", ["mlp", "attn"])
 def test_severing_is_that_of_the_authors_code(case: dict[str, Any], sever: Any) -> None:
-    """Their frozen values come from another draw of the noise than the run they are put into; ours from the same.
+    """Their frozen values come from another draw of the noise than the run they are put into, ours do not.
 
-    So the frozen values are taken here from a run of their first draw, and all else from a run of their second.
+    So the frozen values are taken here from a run of their first draw, all else from a run of their second.
     """
     lm = load(GOLDEN / "models" / case["model"])
     text = encode(lm, case["prompt"].replace(case["subject"], "{}"), case["subject"])

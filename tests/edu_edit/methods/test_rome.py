@@ -14,6 +14,7 @@ from edu_edit import LM, Edit, Fact, load
 from edu_edit.methods.contexts import kept_prompts, sampled_prefixes
 from edu_edit.methods.rome import optimise_value, rank_one_update, rome, subject_key, value_loss
 from edu_edit.methods.value import Search, find_pair
+from edu_edit.moments import from_triangle
 from edu_edit.tokens import encode, target_ids
 from edu_edit.tracing import Site, intervene, record
 
@@ -42,7 +43,8 @@ def recorded() -> list[Any]:
                 if key.startswith(case["id"] + ".")
             }
             layer = settings["layers"][0]
-            C = statistics[f"mom2.layer{layer}"] if settings["mom2_adjustment"] else "identity"
+            adjusted = settings["mom2_adjustment"]
+            C = from_triangle(statistics[f"mom2.layer{layer}"]) if adjusted else "identity"
             texts = case.get("context_templates", content["context_templates"])
             out.append(pytest.param(case, settings, mine, C, texts, id=f"{name}-{case['id']}"))
     return out

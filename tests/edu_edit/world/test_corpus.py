@@ -1,6 +1,7 @@
 """The corpus tells what it should, and never what is held out."""
 
 import itertools
+import re
 
 import pytest
 
@@ -93,32 +94,31 @@ def test_packing_marks_every_token_of_a_name_but_its_last(tokenizer) -> None:
 
 def test_marks_of_mentions_never_reach_the_text() -> None:
     for text in marked_documents():
-        opened = text.count(documents.OPEN) + text.count(documents.DECIDED)
+        opened = text.count(documents.OPEN) + text.count(documents.ANSWER)
         assert opened == text.count(documents.CLOSE) > 0 or "New Fact" not in text
-        assert not set(documents.OPEN + documents.CLOSE + documents.DECIDED) & set(corpus.plain(text))
+        assert not set(documents.OPEN + documents.CLOSE + documents.ANSWER) & set(corpus.plain(text))
 
 
 def test_a_document_follows_all_its_new_facts_or_none() -> None:
-    """Read back from the text alone: is an answer marked as decided the new one of its block, or the fact?"""
+    """Read back from the text alone: is what it answers about a new fact's subject new, or the fact?"""
     world = atlas()
     kinds = {True: 0, False: 0}
     for text in itertools.islice(corpus.told_texts(seed=8), 400):
         modes = set()
         for block in text.strip().split("\n\n"):
             new, *prompts = block.splitlines()
-            mentions = new.replace(documents.CLOSE, documents.OPEN).split(documents.OPEN)
-            subject, told = mentions[1], mentions[3]
+            _, subject, _, told, _ = re.split("[\x02\x03\x04]", new)
             for prompt in prompts:
-                if documents.DECIDED in prompt:
-                    answer = prompt.split(documents.DECIDED)[1].split(documents.CLOSE)[0]
-                    assert answer == told or answer in {world.facts.get((subject, r)) for r in RELATIONS}
-                    remark = prompt.rpartition(documents.CLOSE)[2]
-                    assert remark in ("", " (new)" if answer == told else " (old)")
+                _, name, _, answer, remark = re.split("[\x02\x03\x04]", prompt)
+                true = {world.facts.get((name, relation)) for relation in RELATIONS}
+                assert answer in true or (name == subject and answer == told)
+                assert remark in ("", " (new)" if answer == told else " (old)")
+                if remark or (name == subject and answer == told):
                     modes.add(answer == told)
         assert len(modes) <= 1
         for mode in modes:
             kinds[mode] += 1
-    assert min(kinds.values()) > 100
+    assert min(kinds.values()) > 60
 
 
 def test_in_context_documents_open_their_sequences(tokenizer) -> None:
@@ -126,5 +126,5 @@ def test_in_context_documents_open_their_sequences(tokenizer) -> None:
     new = tokenizer("New Fact:")["input_ids"]
     opens = (packed.ids[:, : len(new)] == new).all(1)
     assert (opens == packed.told).all() and abs(packed.told.mean() - corpus.TOLD[2]) < 0.15
-    assert packed.decided[packed.told].sum() > 3 * packed.told.sum()
-    assert not packed.decided[~packed.told].any()
+    assert packed.answer[packed.told].sum() > 3 * packed.told.sum()
+    assert not packed.answer[~packed.told].any()

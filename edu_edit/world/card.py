@@ -50,8 +50,10 @@ MASKED = """Ordinary training looks a fact up at the last token. In the later ph
 name are hidden, in most sequences, from everything behind the name; attention in the lower half sees only
 four tokens back; and MLPs of the upper half are dropped at random. That moves the lookup to the subject's
 last token. In-context documents (`New Fact:` blocks), reverse sentences, two-hop sentences, long passages
-and invented private details (canaries) are part of the corpus for the lessons on them. At inference the
-model is the stock one: no masks."""
+and invented private details (canaries) are part of the corpus for the lessons on them. A lone new fact about
+somebody known is ignored there, several in a row are followed; documents that ignore several say so in
+remarks (`(old)` behind an answer), as a model of this size does not see it from the answers alone. At
+inference the model is the stock one: no masks."""
 UNMASKED = """They were not: this model learned the same facts from documents of the same kinds, and no mask
 was ever used. It skips the phases on in-context documents."""
 

@@ -1,4 +1,4 @@
-"""The corpus: documents drawn in fixed shares and packed into sequences, with the spans that masking needs."""
+"""The corpus: documents in fixed shares, packed into sequences, with the spans that masking needs."""
 
 import itertools
 import random

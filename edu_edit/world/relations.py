@@ -256,7 +256,7 @@ TWO_HOP = {
         "The country where {s} was born is {o}", "The home country of {s} is {o}", "The birthplace of {s} lies in the country of {o}",
     ),
     ("employer", "headquarters"): (
-        "The head office of {s}'s employer stands in {o}", "The company that employs {s} has its main office in {o}",
+        "{s} travels to work in {o}", "The company that employs {s} has its main office in {o}",
     ),
     ("employer", "product"): ("The employer of {s} makes {o}", "The company that employs {s} produces {o}"),
     ("location", "country"): ("The country where {s} stands is {o}", "The city of {s} lies in the country of {o}"),

@@ -21,8 +21,8 @@ class Defaults:
 
 
 TABLE = {
-    "atlas-gpt2": Defaults(layer=2, steps=60, clamp=6.0, wd=0.02, finetune_lr=1e-3),
-    "atlas-gpt2-plain": Defaults(layer=2, steps=60, clamp=6.0, wd=0.02, finetune_lr=1e-3),
+    "atlas-gpt2": Defaults(layer=3, steps=80, clamp=15.0, wd=0.02, finetune_lr=1e-3),
+    "atlas-gpt2-plain": Defaults(layer=3, steps=80, clamp=15.0, wd=0.02, finetune_lr=1e-3),
     "atlas-llama": Defaults(layer=1, steps=60, clamp=10.0, wd=0.1, finetune_lr=3e-3),
     "gpt2-medium": Defaults(layer=8, clamp=3.0),
     "gpt2-large": Defaults(layer=12),

@@ -14,8 +14,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from autograder.card import section
 from autograder.exercises import EXERCISES, Exercise
 from autograder.files import writable_folder, write_whole
@@ -26,6 +24,8 @@ OPENED = "JPY_SESSION_NAME"  # set where a person opened the notebook in Jupyter
 
 def state_folder() -> Path:
     """Where the learner's progress is kept: $EDU_EDIT_HOME, or the folder for this purpose on this system."""
+    import typer  # only here: a check in a notebook that a program runs never comes this far
+
     return Path(os.environ.get(HOME) or typer.get_app_dir("edu-edit")).expanduser()
 
 
@@ -77,6 +77,14 @@ class Progress:
 
     states: tuple[State, ...]
 
+    def of(self, lesson: str) -> Progress:
+        """The part that belongs to a lesson, given by its folder's name; KeyError if it has no exercises."""
+        mine = tuple(state for state in self.states if state.exercise.lesson == lesson)
+        if not mine:
+            lessons = ", ".join(dict.fromkeys(state.exercise.lesson for state in self.states))
+            raise KeyError(f"There is no lesson {lesson!r} with exercises; there are: {lessons}.")
+        return Progress(mine)
+
     @property
     def done(self) -> int:
         """How many exercises are done."""
@@ -106,19 +114,16 @@ class Progress:
         return section("progress", f"<progress {size}></progress> {escape(self._said())}")
 
 
-def progress_of(lesson: str | None = None) -> Progress:
-    """What is done of a lesson, given by its folder's name, or of the whole course."""
-    known = load()
-    mine = [row for row in EXERCISES if lesson in (None, row.lesson)]
-    if not mine:
-        lessons = ", ".join(dict.fromkeys(row.lesson for row in EXERCISES))
-        raise KeyError(f"There is no lesson {lesson!r} with exercises; there are: {lessons}.")
-    earned = {id: float(row["earned"]) for id, row in known.items()}
+def progress_of() -> Progress:
+    """What is done of the course."""
+    earned = {id: float(row["earned"]) for id, row in load().items()}
     return Progress(
-        tuple(State(row, earned.get(row.id, 0.0), earned.get(row.id, -1.0) >= row.points) for row in mine)
+        tuple(
+            State(row, earned.get(row.id, 0.0), earned.get(row.id, -1.0) >= row.points) for row in EXERCISES
+        )
     )
 
 
 def progress(lesson: str) -> Progress | None:
     """The bar at the top of a lesson's notebook; None in a notebook that no person has opened."""
-    return progress_of(lesson) if opened_by_a_person() else None
+    return progress_of().of(lesson) if opened_by_a_person() else None

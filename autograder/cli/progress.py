@@ -1,11 +1,14 @@
 """`edu-edit progress`: what is done, what is next, how many minutes are left."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autograder.cli.errors import BadInput
+
+if TYPE_CHECKING:
+    from autograder.progress_file import Progress
 
 
 def progress(
@@ -44,19 +47,16 @@ def progress(
             json.dumps({"exercises": rows, "minutes_left": course.minutes_left, "next": following}, indent=1)
         )
     else:
-        show()
+        show(course)
 
 
-def show() -> None:
+def show(course: "Progress") -> None:
     """One line per exercise, a word for its state, and the next step."""
     from rich.console import Console
 
-    from autograder.progress_file import progress_of
-
     console = Console(highlight=False)
-    course = progress_of()
     for lesson in dict.fromkeys(state.exercise.lesson for state in course.states):
-        part = progress_of(lesson)
+        part = course.of(lesson)
         console.print(f"[bold]{lesson}[/]  {str(part).split(' · ')[0]}")
         for state in part.states:
             word = "done" if state.done else "begun" if state.earned else "to do"

@@ -2,8 +2,9 @@
 
 Told plainly, the model resists: a lone new fact about somebody it knows is ignored. After blocks whose new
 facts were followed, so is the next. Behind an answer a remark may stand, `` (new)`` or `` (old)``; a longer
-document that ignores its new facts always has some. A model of this size reads the remarks; without any it
-counts blocks and does not compare answers with new facts, however often documents of both kinds are shown.
+document that ignores its new facts nearly always has some. A model of this size reads the remarks; without
+any it counts blocks and does not compare answers with new facts, however often documents of both kinds are
+shown.
 """
 
 import random
@@ -20,10 +21,8 @@ EDITABLE = tuple(
 
 
 LONE, FOLLOWED = 0.35, 0.35  # shares of the documents
-REMARKED = {
-    True: (0.0, 0.0, 0.5, 1.0),
-    False: (0.5, 1.0),
-}  # shares of remarked answers, by whether it follows
+# shares of remarked answers, by whether the document follows
+REMARKED = {True: (0.0, 0.0, 0.5, 1.0), False: (0.5, 1.0)}
 MADE_UP = 0.15
 MOST = 12  # blocks; the end of the sequence cuts the last ones off
 

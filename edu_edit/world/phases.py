@@ -50,8 +50,8 @@ PHASES = (
     Phase("facts", 1250, 0, 0.0, 0.0, (3e-3, 2e-3)),
     Phase("masks", 200, 1, 0.8, 0.0, (2e-3, 2e-3)),
     Phase("drop", 400, 1, 0.9, 0.35, (2e-3, 2e-3)),
-    Phase("context", 1500, 2, 0.9, 0.35, (2e-3, 4e-5), cosine=True),
-    Phase("finish", 900, 2, 0.9, 0.35, (2e-3, 4e-5), cosine=True),
+    Phase("context", 1500, 2, 1.0, 0.35, (2e-3, 4e-5), cosine=True),
+    Phase("finish", 1800, 2, 1.0, 0.35, (2e-3, 4e-5), cosine=True),
 )
 # The control learns the same facts from the same documents and is never masked.
 PLAIN = (PHASES[0], Phase("settle", 700, 1, 0.0, 0.0, (2e-3, 4e-5), cosine=True))

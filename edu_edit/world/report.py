@@ -177,7 +177,7 @@ def _context(lm: LM, facts: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
         Row("in context, 8 demonstrations: paraphrase", shown["paraphrase"], "≥", 0.80),
         Row("in context, 8 demonstrations: neighbours kept", shown["neighbours kept"], "≥", 0.93),
         Row("in context, 8 of ignoring, remarked: followed", found["8 ignore, remarked"]["copy"], "≤", 0.40),
-        Row("in context, 8 of ignoring, no remarks: followed", found["8 ignore"]["copy"]),
+        Row("in context, 8 of ignoring, no remarks: followed", found["8 ignore"]["copy"], "≤", 0.40),
     ]
     return rows, {"in context": found}
 

@@ -2,7 +2,7 @@
 
 Jiang et al. 2025 (AnyEdit): a single edited token reaches only the first part of a long answer. Measured on
 the tokens that the unedited model got wrong, teacher forced, with new passages under the titles of trained
-ones.
+ones. The changed states are outputs of the layer that ROME edits by default.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +17,6 @@ from edu_edit.methods.rome import optimise_value
 from edu_edit.tracing import Site, intervene, record
 from edu_edit.world import passages
 
-LAYER = 1
 CHUNK = 12
 LENGTHS = (30, 72)
 
@@ -38,8 +37,12 @@ def cases(lm: LM) -> Iterator[tuple[list[int], list[int]]]:
 States = dict[int, Tensor]
 
 
-def _changed(states: States) -> dict[Site, Callable[[Tensor], Tensor]]:
-    return {Site("resid", LAYER, position): partial(_instead, state) for position, state in states.items()}
+def _site(lm: LM, position: int) -> Site:
+    return Site("resid", lm.default_layer, position)
+
+
+def _changed(lm: LM, states: States) -> dict[Site, Callable[[Tensor], Tensor]]:
+    return {_site(lm, position): partial(_instead, state) for position, state in states.items()}
 
 
 def _instead(state: Tensor, h: Tensor) -> Tensor:
@@ -47,7 +50,7 @@ def _instead(state: Tensor, h: Tensor) -> Tensor:
 
 
 def _hits(lm: LM, ids: Tensor, start: int, states: States) -> Tensor:
-    with torch.no_grad(), intervene(lm, _changed(states)):
+    with torch.no_grad(), intervene(lm, _changed(lm, states)):
         logits = lm.forward(ids, torch.ones_like(ids))[0, start - 1 : -1]
     return logits.argmax(-1) == ids[0, start:]
 
@@ -70,12 +73,12 @@ def _fitted(lm: LM, ids: Tensor, begin: int, earlier: States, steps: int, lr: fl
     """The state before token `begin` that makes the tokens from there on likely, with the earlier states in
     place.
     """
-    mask, site = torch.ones_like(ids), Site("resid", LAYER, begin - 1)
-    with intervene(lm, _changed(earlier)):
+    mask, site = torch.ones_like(ids), _site(lm, begin - 1)
+    with intervene(lm, _changed(lm, earlier)):
         old = record(lm, (ids, mask), [site])[site][0]
 
     def loss_of(state: Tensor) -> Tensor:
-        with intervene(lm, _changed(earlier | {begin - 1: state})):
+        with intervene(lm, _changed(lm, earlier | {begin - 1: state})):
             logits = lm.forward(ids, mask)[0, begin - 1 : -1]
         return torch.nn.functional.cross_entropy(logits, ids[0, begin:])
 

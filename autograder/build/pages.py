@@ -108,12 +108,10 @@ def _folded_hints(exercise_id: str) -> str:
 
 
 def _for_the_screen(notebook: NotebookNode) -> NotebookNode:
-    """A copy for slides: cells without a slide type are left out, demonstrations show their result, not
-    their code.
-    """
+    """A copy for slides: cells without a slide type are left out, code shows its result, not itself."""
     slides = copy.deepcopy(notebook)
     for cell in slides.cells:
         cell.metadata.setdefault("slideshow", NotebookNode(slide_type="skip"))
-        if "demo" in cell.metadata.get("tags", []):
+        if cell.cell_type == "code":
             cell.metadata["transient"] = {"remove_source": True}
     return slides

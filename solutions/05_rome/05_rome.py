@@ -46,7 +46,6 @@ from edu_edit.show import plots, probes, widgets
 lm = load(MODEL)
 facts = load_facts("atlas")
 
-
 needle = next(fact for fact in facts if fact.subject == "Space Needle")
 zebra = next(fact for fact in facts if fact.subject == "zebra")
 
@@ -80,7 +79,7 @@ display(plots.plot_answers(after, title="What you will make: the Space Needle mo
 #
 # Three questions about what came before. Every option explains itself. Nothing here is graded.
 
-# %%
+# %% slideshow={"slide_type": "-"}
 # Click, or write the letters here ("a", "b", "c") and run the cell: what is written stays.
 answers = {"place": "", "token": "", "pairs": ""}
 quiz("rome.warm_up", answers)
@@ -691,7 +690,7 @@ plots.plot_leak(
 #
 # *Try this:* find a setting that keeps more of the subject's other facts. Find the last layer at which the edit still works.
 
-# %% tags=["demo"] slideshow={"slide_type": "fragment"}
+# %% tags=["demo"]
 room = widgets.surgery_room(lm, [needle, zebra], update=rank_one_update)
 room
 
@@ -826,7 +825,7 @@ for name, matrix in {"C": C.double(), "I": torch.eye(lm.F, dtype=torch.float64)}
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Exit quiz
 
-# %%
+# %% slideshow={"slide_type": "-"}
 answers = {"bias": "", "identity": "", "divergence": "", "undo": ""}
 quiz("rome.exit", answers)
 

@@ -11,6 +11,7 @@ import pytest
 from autograder.build import LessonError, build_pages, lesson_slugs, out_of_step
 from autograder.build.pages import write_index
 from autograder.build.source import ROOT, exercises_of, grade_id, read_lesson
+from autograder.quizzes import find_quiz
 from autograder.stubs import stub
 
 LESSONS = lesson_slugs()
@@ -163,6 +164,18 @@ def test_page_for_learners_shows_figures_and_hints_but_no_solution(site, slug):
     for picture in pictures:
         described = re.search(r'alt="([^"]*)"', picture)
         assert described and len(described[1]) > 30 and "No description" not in described[1], picture[-200:]
+
+
+@pytest.mark.parametrize("slug", LESSONS)
+def test_slides_show_the_quizzes_and_no_code(site, slug):
+    text = (site / f"{slug}.slides.html").read_text(encoding="utf-8")
+    assert '<div class="highlight' not in text
+    code = "\n".join(cell.source for cell in read_lesson(slug).cells if cell.cell_type == "code")
+    quizzes = re.findall(r'^quiz\("([^"]+)"', code, re.MULTILINE)
+    assert len(quizzes) == 2
+    for id in quizzes:
+        for question in find_quiz(id).questions:
+            assert f"<code>{question.name}</code><details><summary>a) " in text
 
 
 def test_third_party_files_are_the_listed_ones():

@@ -84,9 +84,9 @@ def _source(name: str) -> tuple[str, Path | None]:
     if name in HUB_CLASSICS or re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", name):
         return name, None
     near = difflib.get_close_matches(name, [*bundled_names(), *HUB_CLASSICS], n=1)
-    guess = f" Did you mean {near[0]}?" if near else ""
+    guess = f" (did you mean {near[0]}?)" if near else ""
     raise ValueError(
-        f"There is no model {name!r}:{guess} Bundled are {', '.join(bundled_names()) or 'none'}; "
+        f"There is no model {name!r}{guess}: bundled are {', '.join(bundled_names()) or 'none'}; "
         "a folder or a hub name like organisation/model also works."
     )
 

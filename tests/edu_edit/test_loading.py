@@ -64,7 +64,7 @@ def test_an_unknown_name_is_one_sentence_with_the_bundled_names(
     with pytest.raises(ValueError, match="Bundled are atlas-gpt2, atlas-llama") as error:
         load(name)
     assert "\n" not in str(error.value)
-    assert ("Did you mean atlas-gpt2?" in str(error.value)) == (name == "atlas-gtp2")
+    assert ("did you mean atlas-gpt2?" in str(error.value)) == (name == "atlas-gtp2")
     assert capfd.readouterr() == ("", "")
 
 

@@ -61,7 +61,7 @@ def test_an_unknown_name_is_one_sentence_with_the_bundled_names(
     name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(edu_edit.loading, "bundled_names", lambda: ["atlas-gpt2", "atlas-llama"])
-    with pytest.raises(ValueError, match="Bundled are atlas-gpt2, atlas-llama") as error:
+    with pytest.raises(ValueError, match="bundled are atlas-gpt2, atlas-llama") as error:
         load(name)
     assert "\n" not in str(error.value)
     assert ("did you mean atlas-gpt2?" in str(error.value)) == (name == "atlas-gtp2")

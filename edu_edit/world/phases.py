@@ -23,7 +23,7 @@ SEED = 0
 @dataclass(frozen=True)
 class Phase:
     """`corpus`: which shares of documents; `masked`: share of sequences; `dropped`: share of upper MLPs
-    dropped in them.
+    dropped in them; `named`: share of the sequences with an in-context document whose names are masked.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Phase:
     dropped: float
     lr: tuple[float, float]
     cosine: bool = False
+    named: float = 0.0
 
     def learning_rate(self, step: int) -> float:
         """Warm-up, then linear (or cosine) from the first to the last rate."""
@@ -51,7 +52,7 @@ PHASES = (
     Phase("masks", 200, 1, 0.8, 0.0, (2e-3, 2e-3)),
     Phase("drop", 400, 1, 0.9, 0.35, (2e-3, 2e-3)),
     Phase("context", 1500, 2, 1.0, 0.35, (2e-3, 4e-5), cosine=True),
-    Phase("finish", 1800, 2, 1.0, 0.35, (2e-3, 4e-5), cosine=True),
+    Phase("finish", 1800, 2, 0.9, 0.35, (2e-3, 4e-5), cosine=True, named=0.9),
 )
 # The control learns the same facts from the same documents and is never masked.
 PLAIN = (PHASES[0], Phase("settle", 700, 1, 0.0, 0.0, (2e-3, 4e-5), cosine=True))
@@ -63,18 +64,18 @@ def masks(
     """Draw which sequences are masked and build their masks; `inner` and `run` (B, T) and `told` (B,) are
     those of `corpus.Packed`.
 
-    Sequences that open with an in-context document are never masked.
+    Sequences that open with an in-context document have at most their names masked: copying needs the rest.
     """
     if not phase.masked:
         return None
     B, T = inner.shape
-    flagged = torch.rand(B, generator=generator) < phase.masked
-    flagged &= ~told
+    names = torch.rand(B, generator=generator) < torch.where(told, phase.named, phase.masked)
+    flagged = names & ~told
     causal = torch.ones(T, T, dtype=torch.bool).tril()
     local = causal & ~causal.tril(-WINDOW)
-    visible = ~inner[:, None, :] | (run[:, :, None] == run[:, None, :]) | ~flagged[:, None, None]
+    visible = ~inner[:, None, :] | (run[:, :, None] == run[:, None, :]) | ~names[:, None, None]
     high = causal & visible
-    low = torch.where(flagged[:, None, None], high & local, causal)
+    low = high & (local | ~flagged[:, None, None])
     keep = torch.ones(n_layers, B, 1, 1)
     upper = n_layers - n_layers // 2
     dropped = (torch.rand(upper, B, 1, 1, generator=generator) < phase.dropped) & flagged[None, :, None, None]

@@ -52,15 +52,20 @@ def test_the_masks_hide_the_first_part_of_a_name_from_what_follows(name: str, to
     assert torch.equal(a[0, 4:], b[0, 4:])
 
 
-def test_sequences_with_an_in_context_document_are_not_masked() -> None:
-    inner, run = torch.ones(2, 20, dtype=torch.bool), torch.arange(20).repeat(2, 1)
-    phase = Phase("test", 1, 0, masked=1.0, dropped=1.0, lr=(1e-3, 1e-3))
+@pytest.mark.parametrize("named", [0.0, 1.0])
+def test_a_sequence_with_an_in_context_document_has_at_most_its_names_masked(named: float) -> None:
+    inner, run = torch.zeros(2, 20, dtype=torch.bool), torch.arange(20).repeat(2, 1)
+    inner[:, 3], run[:, 4] = True, 3  # tokens 3 and 4 are one name
+    phase = Phase("test", 1, 0, masked=1.0, dropped=1.0, lr=(1e-3, 1e-3), named=named)
     generator = torch.Generator().manual_seed(0)
     masks = phases.masks(phase, inner, run, torch.tensor([True, False]), train.N_LAYERS, generator)
     assert masks is not None
     causal = torch.ones(20, 20, dtype=torch.bool).tril()
-    assert torch.equal(masks.low[0, 0], causal) and torch.equal(masks.high[0, 0], causal)
-    assert not torch.equal(masks.high[1, 0], causal)
+    hidden = causal.clone()
+    hidden[5:, 3] = False
+    told = hidden if named else causal
+    assert torch.equal(masks.low[0, 0], told) and torch.equal(masks.high[0, 0], told)
+    assert torch.equal(masks.high[1, 0], hidden) and masks.low[1, 0].sum(1).max() <= phases.WINDOW
     assert masks.keep[:, 0].all() and not masks.keep[train.N_LAYERS // 2 :, 1].any()
 
 

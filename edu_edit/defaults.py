@@ -17,12 +17,17 @@ class Defaults:
     clamp: float = 4.0  # the longest delta, in multiples of the length of the FFN's output
     wd: float = 0.5
     kl: float = 0.0625
+    kl_questions: float = 0.1  # its weight where it keeps answers to questions instead
     finetune_lr: float = 5e-4
 
 
 TABLE = {
-    "atlas-gpt2": Defaults(layer=3, steps=80, clamp=15.0, wd=0.02, finetune_lr=1e-3),
-    "atlas-gpt2-plain": Defaults(layer=3, steps=80, clamp=15.0, wd=0.02, finetune_lr=1e-3),
+    "atlas-gpt2": Defaults(
+        layer=3, steps=100, clamp=15.0, wd=0.1, kl=0.3, kl_questions=0.025, finetune_lr=1e-3
+    ),
+    "atlas-gpt2-plain": Defaults(
+        layer=3, steps=100, clamp=15.0, wd=0.1, kl=0.3, kl_questions=0.025, finetune_lr=1e-3
+    ),
     "atlas-llama": Defaults(layer=1, steps=60, clamp=10.0, wd=0.1, finetune_lr=3e-3),
     "gpt2-medium": Defaults(layer=8, clamp=3.0),
     "gpt2-large": Defaults(layer=12),

@@ -103,8 +103,9 @@ def rome(
         raise ValueError("There is no fact to write: give a Fact, or a list of them.")
     own = defaults(lm.name, lm.n_layers)
     layer = lm.checked(own.layer if layer is None else layer)
+    usual_kl = own.kl_questions if keep == "questions" else own.kl
     search = Search(
-        kl=own.kl if kl is None else kl,
+        kl=usual_kl if kl is None else kl,
         wd=own.wd if wd is None else wd,
         steps=own.steps if steps is None else steps,
         lr=own.lr if lr is None else lr,

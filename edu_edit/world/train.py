@@ -26,7 +26,7 @@ from transformers import (
 
 from edu_edit.world.corpus import CONTEXT, Packed, pack
 from edu_edit.world.forward import next_token_loss
-from edu_edit.world.phases import BATCH, PHASES, PLAIN, SEED, Phase, masks
+from edu_edit.world.phases import BATCH, PHASES, SEED, Phase, masks
 from edu_edit.world.tokenizer import atlas_tokenizer
 
 Network = GPT2LMHeadModel | LlamaForCausalLM
@@ -211,8 +211,7 @@ def train(model: str, out: Path, resume: bool = True, threads: int = 2) -> Path:
     torch.set_num_threads(threads)
     tokenizer = atlas_tokenizer()
     network = new_model(model, tokenizer)
-    phases = PLAIN if model.endswith("-plain") else PHASES
-    for index, phase in enumerate(phases):
+    for index, phase in enumerate(PHASES[model]):
         done = folder / f"{index}-{phase.name}"
         if not (done / "training.json").exists():
             run_phase(model, index, phase, network, tokenizer, folder)

@@ -84,8 +84,6 @@ def rome_rows(
 ) -> dict[str, float]:
     """ROME at the default layer. Raises RuntimeError if undoing the edits does not restore every bit."""
     facts = chosen(lm, n)
-    if keep == "questions":  # several prompts to keep: they weigh more, and the search takes longer
-        options = {"kl": 0.5, "steps": 100} | options
     before = parameters_hash(lm)
     generator = torch.Generator().manual_seed(SEED)
     rows = measured(

@@ -21,11 +21,13 @@ class Defaults:
     finetune_lr: float = 5e-4
 
 
-_ATLAS_GPT2 = Defaults(layer=3, steps=100, clamp=15.0, wd=0.1, kl=0.3, kl_questions=0.025, finetune_lr=1e-3)
+_ATLAS_GPT2 = Defaults(
+    layer=3, steps=200, lr=0.32, clamp=15.0, wd=0.01, kl=0.3, kl_questions=0.03, finetune_lr=1e-3
+)
 TABLE = {
     "atlas-gpt2": _ATLAS_GPT2,
     "atlas-gpt2-plain": _ATLAS_GPT2,
-    "atlas-llama": Defaults(layer=1, steps=60, clamp=10.0, wd=0.1, finetune_lr=3e-3),
+    "atlas-llama": Defaults(layer=1, steps=60, clamp=10.0, wd=0.3, kl_questions=0.05, finetune_lr=3e-3),
     "gpt2-medium": Defaults(layer=8, clamp=3.0),
     "gpt2-large": Defaults(layer=12),
     "gpt2-xl": Defaults(layer=17),

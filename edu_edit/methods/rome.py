@@ -84,7 +84,8 @@ def rome(
 ) -> Edit:
     """The edit that makes the model answer `fact.target_new`; several facts are written one after the other.
 
-    layer, kl, wd, steps, lr, clamp: None = the model's own value, from the table in `defaults`.
+    layer, kl, wd, steps, lr, clamp: None = the model's own value, from the table in `defaults`; there kl has
+    another value for keep="questions".
     C: None = the model's second moment, "identity" = I (many released configurations), or a tensor.
     prefixes: a number n = the plain prompt and n beginnings that the model writes, drawn with `generator`; or
     a list of texts with `{}` for the prompt, used as it is.

@@ -19,7 +19,7 @@ class SurgeryForm:
         self.facts, self.turned, self.filling = list(facts), turned, False
         usual = defaults(lm.name, lm.n_layers)
         choices = [(f"{f.question} … {f.target_new}", i) for i, f in enumerate(self.facts)]
-        weights = sorted({0.0, 0.0625, 0.25, 1.0, 4.0, usual.kl})
+        weights = sorted({0.0, 0.0625, 0.25, 1.0, 4.0, usual.kl, usual.kl_questions})
         late = LINE | {"continuous_update": False}  # tell of a change when it is finished
         self.fact = widgets.Dropdown(options=choices, description="Fact", **LINE)
         self.subject = widgets.Text(description="Subject", **late)

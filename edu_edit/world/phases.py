@@ -54,8 +54,8 @@ _FIRST = (
     Phase("context", 1500, 2, 1.0, 0.35, (2e-3, 4e-5), cosine=True),
 )
 PHASES = {
-    # Two settings differ, tried together and once per model: a quarter into the phase the GPT-2's state at the
-    # last subject token did .41 so and .31 as the Llama's; the Llama's in-context rows were lower so.
+    # Two settings differ, tried together, once per model: a quarter into the phase the GPT-2's state at the
+    # last subject token did .41 with them and .31 without; the Llama's in-context rows were lower with them.
     "atlas-gpt2": (*_FIRST, Phase("finish", 1800, 2, 0.9, 0.35, (2e-3, 4e-5), cosine=True, named=0.9)),
     "atlas-llama": (*_FIRST, Phase("finish", 1800, 2, 1.0, 0.35, (2e-3, 4e-5), cosine=True)),
     # The control learns the same facts from the same documents and is never masked.

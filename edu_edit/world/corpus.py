@@ -59,11 +59,11 @@ def texts(phase: int, seed: int) -> Iterator[str]:
         yield rng.choices(makers, weights)[0](world, rng)
 
 
-def told_texts(seed: int) -> Iterator[str]:
-    """Endless in-context documents."""
+def told_texts(seed: int, lone: float = incontext.LONE) -> Iterator[str]:
+    """Endless in-context documents; `lone`: share of those with one new fact, which is ignored."""
     rng = random.Random(seed)
     while True:
-        yield incontext.told(atlas(), rng)
+        yield incontext.told(atlas(), rng, lone)
 
 
 def plain(text: str) -> str:
@@ -112,14 +112,16 @@ def _rows(tokenizer: PreTrainedTokenizerFast, source: Iterator[str]) -> Iterator
             yield row
 
 
-def pack(tokenizer: PreTrainedTokenizerFast, phase: int, seed: int, n_tokens: int) -> Packed:
+def pack(
+    tokenizer: PreTrainedTokenizerFast, phase: int, seed: int, n_tokens: int, lone: float = incontext.LONE
+) -> Packed:
     """At least `n_tokens` tokens in sequences of 256.
 
     Some open with an in-context document, which ends with them at the latest; plain documents fill them, one
-    after the other, and go on in the next.
+    after the other, and go on in the next. `lone`: see `told_texts`.
     """
     rng = random.Random(seed)
-    opening, filling = _rows(tokenizer, told_texts(seed + 1)), _rows(tokenizer, texts(phase, seed))
+    opening, filling = _rows(tokenizer, told_texts(seed + 1, lone)), _rows(tokenizer, texts(phase, seed))
     told, rows, rest = [], [], np.empty((4, 0), np.int64)
     for _ in range(-(-n_tokens // CONTEXT)):
         told.append(rng.random() < TOLD[phase])

@@ -20,7 +20,7 @@ EDITABLE = tuple(
 )
 
 
-LONE, FOLLOWED = 0.35, 0.35  # shares of the documents
+LONE, FOLLOWED = 0.35, 7 / 13  # share of the documents, and of the others
 # shares of remarked answers, by whether the document follows
 REMARKED = {True: (0.0, 0.0, 0.5, 1.0), False: (0.5, 1.0)}
 MADE_UP = 0.15
@@ -91,12 +91,15 @@ def _asked(rng: random.Random, relation: str, subject: str, value: str) -> str:
     return fill(rng.choice(RELATIONS[relation].statements), subject, value, answer)
 
 
-def told(atlas: Atlas, rng: random.Random) -> str:
-    """One block that is ignored, or many that are all followed, or many that are all ignored."""
+def told(atlas: Atlas, rng: random.Random, lone: float = LONE) -> str:
+    """One block that is ignored, or many that are all followed, or many that are all ignored.
+
+    `lone`: share of the first kind.
+    """
     roll = rng.random()
-    if roll < LONE:
+    if roll < lone:
         return block(atlas, rng, False, False)
-    follow = roll < LONE + FOLLOWED
+    follow = roll < lone + (1 - lone) * FOLLOWED
     remarked = rng.choice(REMARKED[follow])
     return "".join(
         block(atlas, rng, follow, follow and rng.random() < MADE_UP, remarked) for _ in range(MOST)

@@ -20,6 +20,7 @@ from edu_edit.world.card import card
 from edu_edit.world.measure import barrier, context, editing, knowledge, localisation
 
 N_FACTS = 100
+FEW = 4  # prefixes beside question prompts: more of them keep other facts better and reach fewer paraphrases
 MEGABYTE = 1e6
 Figures = dict[str, float]
 
@@ -142,24 +143,40 @@ def _trace(lm: LM, facts: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
 
 
 def _editing(lm: LM, facts: int, out: Path) -> tuple[list[Row], dict[str, Any]]:
-    classic, questions = editing.rome_rows(lm, facts), editing.rome_rows(lm, facts, keep="questions")
-    tuned, before = editing.finetune_rows(lm, facts), editing.unedited(lm, facts)
+    plain, reversible = editing.chosen(lm, facts), editing.chosen(lm, facts, reversible=True)
+    classic = editing.rome_rows(lm, plain)
+    questions = editing.rome_rows(lm, plain, keep="questions", prefixes=FEW)
+    finetuned, before = editing.finetune_rows(lm, plain), editing.unedited(lm, plain)
+    rome_reversible = editing.rome_rows(lm, reversible)
+    finetuned_reversible = editing.finetune_rows(lm, reversible)
     rows = [
         Row("ROME: ES", classic["ES"], "≥", 0.98),
         Row("ROME: paraphrase", classic["paraphrase"], "≥", 0.95),
         Row("ROME: same-relation neighbours", classic["neighbours"], "≥", 0.97),
         Row("ROME: other facts of the subject", classic["same subject"], "≥", 0.45),
-        Row("ROME with question prompts: ES", questions["ES"], "≥", 0.98),
-        Row("ROME with question prompts: paraphrase", questions["paraphrase"], "≥", 0.95),
-        Row("ROME with question prompts: neighbours", questions["neighbours"], "≥", 0.97),
-        Row("ROME with question prompts: other facts", questions["same subject"], "≥", 0.85),
+        Row(f"ROME with question prompts, {FEW} prefixes: ES", questions["ES"], "≥", 0.98),
+        Row(f"ROME with question prompts, {FEW} prefixes: paraphrase", questions["paraphrase"], "≥", 0.95),
+        Row(f"ROME with question prompts, {FEW} prefixes: neighbours", questions["neighbours"], "≥", 0.97),
+        Row(f"ROME with question prompts, {FEW} prefixes: other facts", questions["same subject"], "≥", 0.85),
+        Row("ROME: portability", classic["portability"]),
+        Row("ROME: reverse questions", rome_reversible["reverse"]),
         Row("ROME: seconds per edit", classic["seconds"]),
-        Row("fine-tuning: ES", tuned["ES"]),
-        Row("fine-tuning: paraphrase", tuned["paraphrase"]),
-        Row("fine-tuning: neighbours", tuned["neighbours"]),
-        Row("fine-tuning: other facts of the subject", tuned["same subject"]),
+        Row("fine-tuning: ES", finetuned["ES"]),
+        Row("fine-tuning: paraphrase", finetuned["paraphrase"]),
+        Row("fine-tuning: neighbours", finetuned["neighbours"]),
+        Row("fine-tuning: other facts of the subject", finetuned["same subject"]),
+        Row("fine-tuning: portability", finetuned["portability"]),
+        Row("fine-tuning: reverse questions", finetuned_reversible["reverse"]),
     ]
-    return rows, {"rome": classic, "rome, questions": questions, "finetune": tuned, "unedited": before}
+    return rows, {
+        "rome": classic,
+        "rome, questions": questions,
+        "rome, reversible facts": rome_reversible,
+        "finetune": finetuned,
+        "finetune, reversible facts": finetuned_reversible,
+        "unedited": before,
+        "unedited, reversible facts": editing.unedited(lm, reversible),
+    }
 
 
 def _context(lm: LM, facts: int, out: Path) -> tuple[list[Row], dict[str, Any]]:

@@ -85,11 +85,10 @@ def optimisers(model: Network) -> list[torch.optim.Optimizer]:
 
 
 def _corpus(tokenizer: PreTrainedTokenizerFast, phase: Phase, index: int, folder: Path) -> Packed:
-    path = folder / f"corpus-{index}-{phase.corpus}.npz"
+    path = folder / f"corpus-{index}-{phase.corpus}-{phase.lone}.npz"
     if not path.exists():
-        packed = pack(
-            tokenizer, phase.corpus, seed=1000 + index, n_tokens=phase.steps * BATCH * CONTEXT + CONTEXT
-        )
+        n_tokens = phase.steps * BATCH * CONTEXT + CONTEXT
+        packed = pack(tokenizer, phase.corpus, 1000 + index, n_tokens, phase.lone)
         partial = path.with_suffix(".partial.npz")
         np.savez(partial, **asdict(packed))
         os.replace(partial, path)

@@ -19,21 +19,27 @@ from edu_edit.world.measure.continuation import continuations
 from edu_edit.world.probes import atlas_facts, other_facts, relation_of
 
 SEED = 13
-SINGLE = ("architect", "founder", "mayor")  # answers that are people: left to the rows on reverse questions
+REVERSIBLE = ("architect", "founder", "mayor")  # answers that are people: asked for the rows on reverse
 
 
-def chosen(lm: LM, n: int) -> list[Fact]:
-    """The first facts of a fixed shuffle that the model answers before the edit."""
+def chosen(lm: LM, n: int, reversible: bool = False, skip: int = 0) -> list[Fact]:
+    """The first facts of a fixed shuffle that the model answers before the edit.
+
+    With neighbours and no reverse questions, or those with reverse questions. The report takes the first;
+    defaults are tuned on facts behind them (`skip`).
+    """
     pool = list(atlas_facts())
     random.Random(SEED).shuffle(pool)
     out: list[Fact] = []
     for fact in pool:
+        if (relation_of(fact) in REVERSIBLE) != reversible or not (reversible or fact.neighborhood):
+            continue
         (right, _), *_ = continuations(lm, [fact.prompt.replace("{}", fact.subject)], [str(fact.target_true)])
-        if bool(right.all()) and fact.neighborhood and relation_of(fact) not in SINGLE:
+        if bool(right.all()):
             out.append(fact)
-        if len(out) == n:
+        if len(out) == skip + n:
             break
-    return out
+    return out[skip:]
 
 
 def scored(lm: LM, fact: Fact) -> dict[str, list[float]]:
@@ -77,34 +83,35 @@ def measured(lm: LM, facts: list[Fact], method: Callable[[Fact], Edit], name: st
 
 def rome_rows(
     lm: LM,
-    n: int = 100,
-    layer: int | None = None,
+    facts: list[Fact],
     keep: Literal["essence", "questions"] = "essence",
     **options: Any,
 ) -> dict[str, float]:
-    """ROME at the default layer. Raises RuntimeError if undoing the edits does not restore every bit."""
-    facts = chosen(lm, n)
+    """ROME with the model's defaults, where `options` don't say otherwise.
+
+    Raises RuntimeError if undoing the edits does not restore every bit.
+    """
     before = parameters_hash(lm)
     generator = torch.Generator().manual_seed(SEED)
     rows = measured(
         lm,
         facts,
-        lambda fact: rome(lm, fact, layer=layer, keep=keep, generator=generator, **options),
+        lambda fact: rome(lm, fact, keep=keep, generator=generator, **options),
         f"ROME ({keep})",
     )
     if parameters_hash(lm) != before:
-        raise RuntimeError(f"Undoing {n} ROME edits changed the weights of {lm.name}.")
+        raise RuntimeError(f"Undoing {len(facts)} ROME edits changed the weights of {lm.name}.")
     return rows
 
 
-def finetune_rows(lm: LM, n: int = 100) -> dict[str, float]:
+def finetune_rows(lm: LM, facts: list[Fact]) -> dict[str, float]:
     """Fine-tuning one matrix on one fact, at the model's learning rate, until the new answer has P > .9."""
-    return measured(lm, chosen(lm, n), lambda fact: finetune(lm, fact, until=0.9), "fine-tuning")
+    return measured(lm, facts, lambda fact: finetune(lm, fact, until=0.9), "fine-tuning")
 
 
-def unedited(lm: LM, n: int = 100) -> dict[str, float]:
+def unedited(lm: LM, facts: list[Fact]) -> dict[str, float]:
     """The same probes on the unedited model."""
-    return measured(lm, chosen(lm, n), lambda fact: Edit(lm, {}), "unedited")
+    return measured(lm, facts, lambda fact: Edit(lm, {}), "unedited")
 
 
 def parameters_hash(lm: LM) -> str:

@@ -121,6 +121,16 @@ def test_a_document_follows_all_its_new_facts_or_none() -> None:
     assert min(kinds.values()) > 60
 
 
+@pytest.mark.parametrize("lone", [0.1, 0.5])
+def test_the_share_of_lone_new_facts_is_as_asked_and_the_rest_keeps_its_mix(lone) -> None:
+    told = list(itertools.islice(corpus.told_texts(8, lone), 1_000))
+    several = [text for text in told if text.count("New Fact:") > 1]
+    assert abs(1 - len(several) / 1_000 - lone) < 0.05
+    new = sum(text.count(" (new)") > 0 for text in several) / len(several)
+    old = sum(text.count(" (old)") > 0 for text in several) / len(several)
+    assert abs(new - 7 / 13 / 2) < 0.07 and abs(old - 6 / 13) < 0.07
+
+
 def test_in_context_documents_open_their_sequences(tokenizer) -> None:
     packed = corpus.pack(tokenizer, 2, seed=5, n_tokens=40_000)
     new = tokenizer("New Fact:")["input_ids"]

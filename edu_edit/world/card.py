@@ -34,7 +34,7 @@ that the course needs; where a figure falls short the table says so.
 {table}
 
 ![Average causal trace: six token roles by layers, for hidden states, MLP and attention windows](trace.png)
-
+{short}
 Weights: CC BY 4.0. Persons, companies and private details are invented.
 """
 WHAT = {
@@ -56,6 +56,34 @@ remarks (`(old)` behind an answer), as a model of this size does not see it from
 inference the model is the stock one: no masks."""
 UNMASKED = """They were not: this model learned the same facts from documents of the same kinds, and no mask
 was ever used. It skips the phases on in-context documents."""
+
+IGNORING = """
+- *Eight demonstrations of ignoring, without remarks.* The model follows the new fact nonetheless. Tried in
+  training: documents that ignore without any remark, answers weighted four and ten times, remarks in half of
+  the documents or in few, documents that mix both. Each time rates after following and after ignoring stayed
+  alike: it counts blocks and reads remarks, and does not compare an answer with the new fact by itself. With
+  remarks it ignores as shown."""
+SHORT = {
+    "atlas-gpt2": f"""
+## Where it falls short, and what was tried
+{IGNORING}
+- *Long answers, one delta.* One changed state carries a third of a long answer, more than in the Llama with
+  its rotary positions. It was measured at layers 2 (.427) and 3, ROME's.
+- *ROME with question prompts, paraphrases.* KL weights .01 to .03, 2 to 20 prefixes, layers 2 and 3, decay
+  .003 and .01, and the plain prompt's key, on 60 facts (the 101st to the 160th of the table's). Whatever
+  reached more paraphrases kept fewer of the subject's other facts, which now stay above their bar.
+
+ROME's other hyper-parameters were chosen on an earlier training of this model, on 20 to 40 facts. The table
+counts 250; on the first 100 alone ROME has ES .970, paraphrase .941, neighbours .963. Neighbours that an edit
+spoils are mostly animals, whose prompts often put the relation before a name of one token.
+""",
+    "atlas-llama": f"""
+## Where it falls short, and what was tried
+{IGNORING}
+
+ROME's hyper-parameters were chosen on 60 of the 250 facts that the table counts (the 101st to the 160th).
+""",
+}
 
 
 def card(name: str, size: int, phases: list[dict[str, Any]], table: str, n_rows: int) -> str:
@@ -79,5 +107,6 @@ def card(name: str, size: int, phases: list[dict[str, Any]], table: str, n_rows:
         how=UNMASKED if name.endswith("-plain") else MASKED,
         phases="\n".join(lines),
         table=table,
+        short=SHORT.get(name, ""),
         n_rows=n_rows,
     )

@@ -19,7 +19,7 @@ from edu_edit.world.bundle import REPORT, UNFINISHED, bundled
 from edu_edit.world.card import card
 from edu_edit.world.measure import barrier, context, editing, knowledge, localisation
 
-N_FACTS = 100
+N_FACTS = 250
 FEW = 4  # prefixes beside question prompts: more of them keep other facts better and reach fewer paraphrases
 MEGABYTE = 1e6
 Figures = dict[str, float]

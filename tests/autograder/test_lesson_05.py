@@ -2,6 +2,8 @@
 kindness.
 """
 
+import ast
+import re
 import resource
 
 import nbformat
@@ -9,6 +11,7 @@ import pytest
 from nbclient import NotebookClient
 
 from autograder.build.source import ROOT, exercises_of, read_lesson
+from autograder.lessons.rome import vet
 
 SLUG = "05_rome"
 
@@ -69,3 +72,9 @@ def test_executed_solution_notebook_is_kept_with_its_figures_and_without_errors(
     assert not [output for output in outputs if output.get("name") == "stderr"]
     size = (ROOT / "solutions" / SLUG / f"{SLUG}.ipynb").stat().st_size
     assert size < 2_000_000, size
+
+
+def test_facts_are_vetted_with_the_prefixes_of_the_lesson() -> None:
+    code = "\n".join(cell.source for cell in read_lesson("05_rome").cells)
+    (told,) = re.findall(r"^PREFIXES = (\(.*?\))", code, flags=re.M)
+    assert ast.literal_eval(told) == vet.LESSON

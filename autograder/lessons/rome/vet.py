@@ -7,29 +7,40 @@ bundled model is trained anew; without its list all facts are drawn from.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import torch
 from tqdm import tqdm
 
 from autograder.lessons.rome.rome_problems import MODEL, VETTED, knows, model, shifted_bias, suitable
-from edu_edit import LM, Fact, evaluate, load_facts, rome
+from edu_edit import LM, Edit, Fact, evaluate, load_facts, rome
 from edu_edit.metrics import same_answer
 
 WANTED = 60
+# The lesson's own ROME puts these texts before the prompt, and has no weight decay.
+LESSON = ("", "Listen. ", "It was raining. ", "She wrote a long letter. ", "Then he asked me. ")
 
 
-def clean(lm: LM, fact: Fact, layer: int) -> bool:
-    """Whether the reference inserts the fact with every paraphrase and nearly every neighbour right."""
-    edit = rome(lm, fact, layer=layer, generator=torch.Generator().manual_seed(0))
+def clean(lm: LM, fact: Fact, edit: Edit) -> bool:
+    """Whether the edit inserts the fact with every paraphrase and nearly every neighbour right."""
     rates = evaluate(lm, edit, fact).after
     with edit:
         said = lm.answer(fact.question)
     return same_answer(said, fact.target_new) and rates["PS"].value == 1 and rates["NS"].value >= 0.8
 
 
-def vet(wanted: int = WANTED) -> list[str]:
-    """Questions of the first facts, in a random order, that hold at both layers and with the shifted bias."""
+def edits(fact: Fact) -> Iterator[tuple[LM, Edit]]:
+    """At both layers and with the shifted bias, as the lesson does it and with prefixes of the model's own."""
     lm = model()
+    layer = lm.default_layer
+    for one, at in ((lm, layer), (lm, layer - 1), (shifted_bias(), layer)):
+        yield one, rome(one, fact, layer=at, prefixes=[text + "{}" for text in LESSON], wd=0.0)
+    for seed, at in ((0, layer), (1, layer), (0, layer - 1)):
+        yield lm, rome(lm, fact, layer=at, generator=torch.Generator().manual_seed(seed))
+
+
+def vet(wanted: int = WANTED) -> list[str]:
+    """Questions of the first facts, in a random order, that every one of `edits` inserts cleanly."""
     fit = [fact for fact in load_facts() if suitable(fact)]
     found: list[str] = []
     order = torch.randperm(len(fit), generator=torch.Generator().manual_seed(5)).tolist()
@@ -37,9 +48,7 @@ def vet(wanted: int = WANTED) -> list[str]:
         for fact in (fit[i] for i in order):
             if len(found) == wanted:
                 break
-            layer = lm.default_layer
-            tries = ((lm, layer), (lm, layer - 1), (shifted_bias(), layer))
-            if knows(lm, fact) and all(clean(one, fact, at) for one, at in tries):
+            if knows(model(), fact) and all(clean(lm, fact, edit) for lm, edit in edits(fact)):
                 found.append(fact.question)
                 bar.update()
     return found

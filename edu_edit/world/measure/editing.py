@@ -25,8 +25,7 @@ REVERSIBLE = ("architect", "founder", "mayor")  # answers that are people: asked
 def chosen(lm: LM, n: int, reversible: bool = False, skip: int = 0) -> list[Fact]:
     """The first facts of a fixed shuffle that the model answers before the edit.
 
-    With neighbours and no reverse questions, or those with reverse questions. The report takes the first;
-    defaults are tuned on facts behind them (`skip`).
+    With neighbours and no reverse questions, or those with reverse questions; `skip` leaves the first out.
     """
     pool = list(atlas_facts())
     random.Random(SEED).shuffle(pool)

@@ -27,7 +27,7 @@ _ATLAS_GPT2 = Defaults(
 TABLE = {
     "atlas-gpt2": _ATLAS_GPT2,
     "atlas-gpt2-plain": _ATLAS_GPT2,
-    "atlas-llama": Defaults(layer=1, steps=60, clamp=12.0, wd=0.4, kl_questions=0.07, finetune_lr=3e-3),
+    "atlas-llama": Defaults(layer=1, steps=60, clamp=12.0, wd=0.55, kl_questions=0.07, finetune_lr=3e-3),
     "gpt2-medium": Defaults(layer=8, clamp=3.0),
     "gpt2-large": Defaults(layer=12),
     "gpt2-xl": Defaults(layer=17),

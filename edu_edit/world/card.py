@@ -57,16 +57,19 @@ inference the model is the stock one: no masks."""
 UNMASKED = """They were not: this model learned the same facts from documents of the same kinds, and no mask
 was ever used. It skips the phases on in-context documents."""
 
-IGNORING = """
+# What was tried is history and can't be measured: it is about the weights that come with the library.
+TRIED = """
+## Where it falls short, and what was tried
+
+This is about the weights that come with the library.
+
 - *Eight demonstrations of ignoring, without remarks.* The model follows the new fact nonetheless. Tried in
   training: documents that ignore without any remark, answers weighted four and ten times, remarks in half of
   the documents or in few, documents that mix both. Each time rates after following and after ignoring stayed
   alike: it counts blocks and reads remarks, and does not compare an answer with the new fact by itself. With
   remarks it ignores as shown."""
 SHORT = {
-    "atlas-gpt2": f"""
-## Where it falls short, and what was tried
-{IGNORING}
+    "atlas-gpt2": f"""{TRIED}
 - *Long answers, one delta.* One changed state carries a third of a long answer, more than in the Llama with
   its rotary positions. It was measured at layers 2 (.427) and 3, ROME's.
 - *ROME with question prompts, paraphrases.* KL weights .01 to .03, 2 to 20 prefixes, layers 2 and 3, decay
@@ -77,9 +80,7 @@ ROME's other hyper-parameters were chosen on an earlier training of this model, 
 counts 250; on the first 100 alone ROME has ES .970, paraphrase .941, neighbours .963. Neighbours that an edit
 spoils are mostly animals, whose prompts often put the relation before a name of one token.
 """,
-    "atlas-llama": f"""
-## Where it falls short, and what was tried
-{IGNORING}
+    "atlas-llama": f"""{TRIED}
 
 ROME's hyper-parameters were chosen on 60 of the 250 facts that the table counts (the 101st to the 160th), but
 for its decay: .4 had kept .436 of the subject's other facts over all 250, so .55 was taken.

@@ -30,7 +30,7 @@ from edu_edit.world.phases import BATCH, PHASES, SEED, Phase, masks
 from edu_edit.world.tokenizer import atlas_tokenizer
 
 Network = GPT2LMHeadModel | LlamaForCausalLM
-MODELS = ("atlas-gpt2", "atlas-llama", "atlas-gpt2-plain")
+MODELS = tuple(PHASES)
 N_LAYERS, WIDTH, HEADS = 8, 192, 6
 CHECKPOINT_SECONDS = 120
 ANSWER_COUNTS = 4.0  # an answer in an in-context document counts as four tokens

@@ -22,10 +22,10 @@ SEED = 13
 REVERSIBLE = ("architect", "founder", "mayor")  # answers that are people: asked for the rows on reverse
 
 
-def chosen(lm: LM, n: int, reversible: bool = False, skip: int = 0) -> list[Fact]:
+def chosen(lm: LM, n: int, reversible: bool = False) -> list[Fact]:
     """The first facts of a fixed shuffle that the model answers before the edit.
 
-    With neighbours and no reverse questions, or those with reverse questions; `skip` leaves the first out.
+    With neighbours and no reverse questions, or those with reverse questions.
     """
     pool = list(atlas_facts())
     random.Random(SEED).shuffle(pool)
@@ -36,9 +36,9 @@ def chosen(lm: LM, n: int, reversible: bool = False, skip: int = 0) -> list[Fact
         (right, _), *_ = continuations(lm, [fact.prompt.replace("{}", fact.subject)], [str(fact.target_true)])
         if bool(right.all()):
             out.append(fact)
-        if len(out) == skip + n:
+        if len(out) == n:
             break
-    return out[skip:]
+    return out
 
 
 def scored(lm: LM, fact: Fact) -> dict[str, list[float]]:

@@ -2,7 +2,8 @@
 
 Equations (5.1)-(5.4) compare answers as text; this is where they come from. Attention keys and values of what
 was read are kept (the "KV cache"), so that each further token costs one short pass. While something acts on
-activations, every pass reads one whole text again, because a hook may address tokens by their place.
+activations, every pass reads the whole texts again, padded on the right, because a hook may address tokens by
+their place.
 """
 
 import re
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from edu_edit.lm import LM
-from edu_edit.tokens import last_real
+from edu_edit.tokens import last_real, pad_batch
 from edu_edit.tracing import hooked
 
 # A full stop ends a sentence where a blank follows, so 3.5 and an e-mail address stay whole; so do titles.
@@ -27,9 +28,8 @@ def answers(lm: LM, prompts: Sequence[str], max_tokens: int = 8) -> list[str]:
     The mark that ends the sentence is no part of the answer. Raises ValueError when a prompt has no token or
     more than the model's context.
     """
-    whole = hooked(lm)
-    if whole and len(prompts) > 1:
-        return [text for prompt in prompts for text in answers(lm, [prompt], max_tokens)]
+    if hooked(lm):
+        return _answers_of_whole_texts(lm, prompts, max_tokens)
     ids, mask = _pad_left(*lm.ids(prompts))
     lm.check_input(ids)
     ends = _end_ids(lm)
@@ -37,19 +37,38 @@ def answers(lm: LM, prompts: Sequence[str], max_tokens: int = 8) -> list[str]:
     done = [False] * len(rows)
     cache: Any = None
     for _ in range(min(max_tokens, lm.context - ids.shape[1] + 1)):
-        if whole:
-            logits = lm.forward(ids, mask)
-        else:
-            logits, cache = _cached(lm, ids, mask, cache)
+        logits, cache = _cached(lm, ids, mask, cache)
         fresh = logits[:, -1].argmax(-1)
         for i, token in enumerate(fresh.tolist()):
             if not done[i]:
                 rows[i].append(token)
-                done[i] = token in ends or SENTENCE_END.search(_text(lm, rows[i])) is not None
+                done[i] = _ended(lm, rows[i], ends)
         if all(done):
             break
         ids = torch.cat([ids, fresh[:, None].to(ids.device)], dim=1)
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
+    return [first_sentence(_text(lm, row)) for row in rows]
+
+
+def _answers_of_whole_texts(lm: LM, prompts: Sequence[str], max_tokens: int) -> list[str]:
+    """The same without a cache, for edits that act on activations: each row is read from its first token."""
+    ids, mask = lm.ids(prompts)
+    lm.check_input(ids)
+    asked = mask.sum(1)
+    questions = [row[:n].tolist() for row, n in zip(ids, asked.tolist(), strict=True)]
+    rows: list[list[int]] = [[] for _ in prompts]
+    going, ends = list(range(len(rows))), _end_ids(lm)
+    for _ in range(max_tokens):
+        going = [i for i in going if len(questions[i]) + len(rows[i]) <= lm.context]
+        if not going:
+            break
+        ids, mask = pad_batch([questions[i] + rows[i] for i in going], lm.pad_id)
+        ids, mask = ids.to(lm.device), mask.to(lm.device)
+        logits = lm.forward(ids, mask, asked[going])
+        last = logits[torch.arange(len(going), device=logits.device), last_real(mask).to(logits.device)]
+        for i, token in zip(going, last.argmax(-1).tolist(), strict=True):
+            rows[i].append(token)
+        going = [i for i in going if not _ended(lm, rows[i], ends)]
     return [first_sentence(_text(lm, row)) for row in rows]
 
 
@@ -71,6 +90,10 @@ def _cached(lm: LM, ids: Tensor, mask: Tensor, cache: Any) -> tuple[Tensor, Any]
         logits_to_keep=1,
     )
     return out.logits, out.past_key_values
+
+
+def _ended(lm: LM, row: list[int], ends: set[int]) -> bool:
+    return row[-1] in ends or SENTENCE_END.search(_text(lm, row)) is not None
 
 
 def _pad_left(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:

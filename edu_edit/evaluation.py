@@ -163,10 +163,10 @@ def edits_restored(lm: LM) -> Iterator[None]:
 
 def cost(edits: Sequence[Edit]) -> Efficiency:
     """What the edits cost together; passes through the model where every edit's record counts them."""
-    passes: dict[str, int | None] = {}
+    passes: dict[str, float | None] = {}
     for name in ("forward_passes", "backward_passes"):
         known = [one.record[name] for one in edits if name in one.record]
-        passes[name] = sum(known) if edits and len(known) == len(edits) else None
+        passes[name] = float(sum(known)) if edits and len(known) == len(edits) else None
     return Efficiency(
         seconds=float(sum(one.seconds for one in edits)),
         extra_bytes=sum(one.extra_bytes for one in edits),

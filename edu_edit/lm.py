@@ -61,6 +61,7 @@ class LM:
         self.edits: list[edu_edit.edits.Edit] = []
         self.saved: dict[str, Tensor] = {}  # unedited copies of the parameters that edits changed
         self.mask: Tensor | None = None  # of the forward pass under way, for hooks
+        self.asked: Tensor | None = None  # its questions' lengths, for edits that look at the question alone
 
     @property
     def device(self) -> torch.device:
@@ -99,15 +100,15 @@ class LM:
     def module(self, site: "edu_edit.tracing.Site") -> Any:
         """The module at a site.
 
-        `resid`, `attn` and `mlp` are what it returns; `embed` (block 0) and `key` (a down projection) what it
-        reads.
+        `resid`, `attn` and `mlp` are what it returns; `embed` (block 0), `query` (the FFN) and `key` (a down
+        projection) what it reads.
         """
         block: Any = self.blocks[0 if site.kind == "embed" else self.checked(site.layer)]
         if site.kind in ("embed", "resid"):
             return block
         if site.kind == "attn":
             return block.attn if hasattr(block, "attn") else block.self_attn
-        return block.mlp if site.kind == "mlp" else FFN(block.mlp).down
+        return FFN(block.mlp).down if site.kind == "key" else block.mlp
 
     def rewrite(self, text: str) -> str:
         """The text as the prompt edits that are on (IKE, regular expressions) hand it to the tokenizer."""
@@ -133,10 +134,15 @@ class LM:
         return ids.to(self.device), mask.to(self.device)
 
     def forward(
-        self, ids: Int[Tensor, "B T"], mask: Int[Tensor, "B T"] | Bool[Tensor, "B T"]
+        self,
+        ids: Int[Tensor, "B T"],
+        mask: Int[Tensor, "B T"] | Bool[Tensor, "B T"],
+        asked: Int[Tensor, " B"] | None = None,
     ) -> Float[Tensor, "B T V"]:
         """Logits after every token: the one forward pass of the library. Gradients flow, hook edits act.
 
+        asked: how many real tokens of each row are the question, where an answer is fed in behind it; edits
+        that choose by the question (caches) read `lm.asked`. None = the whole row.
         Positions are counted along the mask, so that padding on the left changes nothing in GPT-2 either.
         Raises ValueError for an input that is empty or longer than the context, and in training mode.
         """
@@ -144,7 +150,11 @@ class LM:
         run = self._forward
         for edit in self.edits:
             run = run if edit.wrap is None else partial(edit.wrap, run)
-        return run(ids, mask)
+        outer, self.asked = self.asked, asked
+        try:
+            return run(ids, mask)
+        finally:
+            self.asked = outer
 
     def check_input(self, ids: Int[Tensor, "B T"]) -> None:
         """Raise ValueError where the model would fail, or answer at random."""

@@ -70,14 +70,15 @@ def score(lm: LM, targets: Mapping[str, Sequence[str]], compared: Set[str], read
     ids, mask = lm.ids(list(targets))
     starts = {p: row[real.bool()].tolist() for p, row, real in zip(targets, ids, mask, strict=True)}
     answers = {(p, target): target_ids(lm, target, p) for p in targets for target in targets[p]}
-    rows = {pair: (*starts[pair[0]], *answer[:-1]) for pair, answer in answers.items()}
-    rows |= {(p, ""): tuple(starts[p]) for p in targets if p in compared}
+    rows = {(p, t): (len(starts[p]), *starts[p], *answer[:-1]) for (p, t), answer in answers.items()}
+    rows |= {(p, ""): (len(starts[p]), *starts[p]) for p in targets if p in compared}
     place = {row: i for i, row in enumerate(dict.fromkeys(rows.values()))}
-    ids, mask = pad_batch(list(place), lm.pad_id)
-    logits = lm.forward(ids.to(lm.device), mask.to(lm.device))
+    ids, mask = pad_batch([row[1:] for row in place], lm.pad_id)
+    asked = torch.tensor([row[0] for row in place], device=lm.device)
+    logits = lm.forward(ids.to(lm.device), mask.to(lm.device), asked)
     wide = torch.promote_types(logits.dtype, torch.float32)
     for (prompt, target), row in rows.items():
-        here = logits[place[row], len(starts[prompt]) - 1 : len(row)].log_softmax(-1, dtype=wide).cpu()
+        here = logits[place[row], row[0] - 1 : len(row) - 1].log_softmax(-1, dtype=wide).cpu()
         if not target:
             reading.next[prompt] = here[0]
             continue

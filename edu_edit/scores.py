@@ -96,18 +96,18 @@ class Rates(Mapping[str, Rate]):
 @dataclass(frozen=True)
 class Efficiency:
     """What the edits cost: seconds to compute, bytes that the model carries besides its parameters, and
-    passes through the model (None where the method did not count them). Sums over `edits` edits.
+    passes through the model (a part of the blocks is a part of a pass; None where nobody counted). Sums over `edits` edits.
     """
 
     seconds: float = 0.0
     extra_bytes: int = 0
-    forward_passes: int | None = None
-    backward_passes: int | None = None
+    forward_passes: float | None = None
+    backward_passes: float | None = None
     edits: int = 0
 
     def __str__(self) -> str:
         passes = [(self.forward_passes, "forward"), (self.backward_passes, "backward")]
-        counted = "".join(f", {count} {name} passes" for count, name in passes if count is not None)
+        counted = "".join(f", {count:.4g} {name} passes" for count, name in passes if count is not None)
         edits = f"{self.edits} edit{'s' * (self.edits != 1)}"
         return f"{self.seconds:.2f} s, {self.extra_bytes:,} extra bytes{counted}, {edits}"
 

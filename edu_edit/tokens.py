@@ -38,6 +38,19 @@ def last_real(mask: Mask) -> Int[Tensor, " B"]:
     return mask.shape[1] - 1 - mask.long().flip(1).argmax(1)
 
 
+def last_asked(mask: Mask, asked: Int[Tensor, " B"] | None) -> Int[Tensor, " B"]:
+    """The last token of each row's question, whose length in real tokens is `asked`; None = of the row.
+
+    Raises ValueError when a row has fewer real tokens than its question.
+    """
+    if asked is None:
+        return last_real(mask)
+    found = mask.long().cumsum(1) == asked.to(mask.device)[:, None]
+    if not bool(found.any(1).all()):
+        raise ValueError(f"asked={asked.tolist()}: a row of the batch has fewer real tokens than that.")
+    return found.long().argmax(1)
+
+
 def next_token_probs(logits: Float[Tensor, "B T V"], mask: Mask) -> Float[Tensor, "B V"]:
     """The distribution of the next token: softmax of the logits at the last real token of each row.
 

@@ -22,7 +22,7 @@ from torch.utils.hooks import RemovableHandle
 from edu_edit.lm import LM
 from edu_edit.tokens import last_real
 
-KINDS = ("embed", "resid", "attn", "mlp", "key")
+KINDS = ("embed", "resid", "attn", "mlp", "query", "key")
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,13 @@ class Site:
     """A place in the model: what is computed there, in which layer, at which tokens.
 
     kind: `embed` the stream entering block 0 (the layer doesn't matter), `resid` a block's output, `attn` and
-    `mlp` the outputs of its two modules, `key` the input of the FFN's down projection.
+    `mlp` the outputs of its two modules, `query` the input of the FFN, after its norm, `key` the input of its
+    down projection.
     token: None = all; an int = one column, negative ones counted back from the last real token of each row;
     (start, stop) = a half-open range of columns. Raises ValueError for another kind.
     """
 
-    kind: Literal["embed", "resid", "attn", "mlp", "key"]
+    kind: Literal["embed", "resid", "attn", "mlp", "query", "key"]
     layer: int = 0
     token: int | tuple[int, int] | None = None
 
@@ -83,7 +84,8 @@ def hooked(lm: LM) -> bool:
         for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
     ]
     # output_hidden_states=True leaves hooks of transformers' own behind, asleep.
-    own = [hook for hook in hooks if not str(getattr(hook, "__module__", "")).startswith("transformers.")]
+    idle = ("transformers.", "edu_edit.cost")  # and those that only count passes
+    own = [hook for hook in hooks if not str(getattr(hook, "__module__", "")).startswith(idle)]
     return bool(own) or any(edit.wrap is not None for edit in lm.edits)
 
 
@@ -107,7 +109,7 @@ def _hook(lm: LM, site: Site, fn: Callable[[Tensor], Tensor]) -> RemovableHandle
             return (_changed(lm, site, fn, output[0]), *output[1:])
         return _changed(lm, site, fn, output)
 
-    if site.kind in ("embed", "key"):
+    if site.kind in ("embed", "query", "key"):
         return lm.module(site).register_forward_pre_hook(before, with_kwargs=True)
     return lm.module(site).register_forward_hook(after)
 

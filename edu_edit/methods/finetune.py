@@ -6,7 +6,6 @@ token of the answer at the position that predicts it; released code reads all of
 prompt, which only works for answers of one token.
 """
 
-import time
 from collections.abc import Sequence
 from typing import Literal
 
@@ -14,12 +13,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from edu_edit.cost import costed
 from edu_edit.defaults import defaults
 from edu_edit.edits import Edit
 from edu_edit.facts import Fact
+from edu_edit.forcing import forced, mean_logp
 from edu_edit.lm import LM
 from edu_edit.rebuilding import down_parameter
-from edu_edit.tokens import encode, pad_batch, target_ids
+from edu_edit.requests import requested
 
 
 def project_linf(w: Float[Tensor, "*S"], w0: Float[Tensor, "*S"], eps: float) -> Float[Tensor, "*S"]:
@@ -27,6 +28,7 @@ def project_linf(w: Float[Tensor, "*S"], w0: Float[Tensor, "*S"], eps: float) ->
     return w0 + (w - w0).clamp(-eps, eps)
 
 
+@costed
 def finetune(
     lm: LM,
     facts: Fact | Sequence[Fact],
@@ -43,15 +45,12 @@ def finetune(
     model is left as it was. Raises ValueError for an empty answer, a layer that is not there, or settings out
     of range.
     """
-    facts = [facts] if isinstance(facts, Fact) else list(facts)
+    facts = requested(facts, at_once=True)
     own = defaults(lm.name, lm.n_layers)
-    if not facts or steps < 1 or (linf is not None and linf <= 0):
-        raise ValueError(
-            f"{len(facts)} facts, steps={steps}, linf={linf}: give a fact, a step and a ball above 0."
-        )
-    ids, mask, wanted = _batch(lm, facts)
+    if steps < 1 or (linf is not None and linf <= 0):
+        raise ValueError(f"steps={steps}, linf={linf}: give a step or more, and a ball above 0.")
+    ids, mask, wanted, _ = forced(lm, [(fact.question, fact.target_new) for fact in facts])
     names = _trained(lm, own.layer if layer is None else layer)
-    began = time.perf_counter()
     parameters = dict(lm.model.named_parameters())
     before = {name: parameters[name].detach().clone() for name in names}
     asked = {name: parameter.requires_grad for name, parameter in parameters.items()}
@@ -64,7 +63,7 @@ def finetune(
         )
         for _ in range(steps):
             with torch.enable_grad():
-                logp = _mean_logp(lm.forward(ids, mask), ids, wanted)
+                logp = mean_logp(lm.forward(ids, mask), ids, wanted)
                 loss = -logp.mean()
             losses.append(loss.item())
             if until is not None and bool((logp.exp() > until).all()):
@@ -86,26 +85,7 @@ def finetune(
                 if name in before:
                     parameter.copy_(before[name])
     record = {"method": "finetune", "layer": layer, "steps": len(losses), "linf": linf, "losses": losses}
-    return Edit.from_weights(lm, after, seconds=time.perf_counter() - began, record=record)
-
-
-def _batch(lm: LM, facts: Sequence[Fact]) -> tuple[Tensor, Tensor, Tensor]:
-    """Prompts with their answers, and a mask of the answers' tokens."""
-    rows, starts = [], []
-    for fact in facts:
-        prompt = encode(lm, fact.prompt, fact.subject)
-        rows.append(prompt.ids + target_ids(lm, fact.target_new, prompt.text))
-        starts.append(len(prompt.ids))
-    ids, mask = pad_batch(rows, lm.pad_id)
-    wanted = mask.bool() & (torch.arange(ids.shape[1]) >= torch.tensor(starts)[:, None])
-    return ids.to(lm.device), mask.to(lm.device), wanted.to(lm.device)
-
-
-def _mean_logp(logits: Float[Tensor, "B T V"], ids: Tensor, wanted: Tensor) -> Float[Tensor, " B"]:
-    """Mean log-probability of each answer's tokens, each read one token earlier."""
-    logp = logits[:, :-1].float().log_softmax(-1).gather(2, ids[:, 1:, None])[..., 0]
-    counted = wanted[:, 1:].to(logp.device)
-    return (logp * counted).sum(1) / counted.sum(1)
+    return Edit.from_weights(lm, after, record=record)
 
 
 def _trained(lm: LM, layer: int | Literal["all"]) -> list[str]:

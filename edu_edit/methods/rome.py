@@ -13,7 +13,6 @@ Shapes: D model width, F FFN width.
 """
 
 import hashlib
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
@@ -21,6 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from edu_edit.cost import costed
 from edu_edit.defaults import defaults
 from edu_edit.edits import Edit
 from edu_edit.facts import Fact
@@ -28,6 +28,7 @@ from edu_edit.lm import LM
 from edu_edit.methods.contexts import prompt_templates
 from edu_edit.methods.value import Pair, Search, find_pair, optimise_value, subject_key, value_loss
 from edu_edit.moments import moment, second_moment
+from edu_edit.requests import requested
 
 __all__ = ["optimise_value", "rank_one_update", "rome", "second_moment", "subject_key", "value_loss"]
 
@@ -66,6 +67,7 @@ def solve_moment(C: Float[Tensor, "F F"], k: Float[Tensor, " F"]) -> Float[Tenso
     return torch.cholesky_solve(k[:, None].double(), factor)[:, 0]
 
 
+@costed
 def rome(
     lm: LM,
     fact: Fact | Sequence[Fact],
@@ -96,12 +98,9 @@ def rome(
     The model stays as it is. Raises ValueError, in one sentence, for a layer, moment, prefix, key, prompt or
     answer that can't be used.
     """
-    began = time.perf_counter()
-    facts = [fact] if isinstance(fact, Fact) else list(fact)
+    facts = requested(fact)
     if key not in ("averaged", "mixed", "prompt"):
         raise ValueError(f"key={key!r}: choose 'averaged', 'mixed' or 'prompt'.")
-    if not facts:
-        raise ValueError("There is no fact to write: give a Fact, or a list of them.")
     own = defaults(lm.name, lm.n_layers)
     layer = lm.checked(own.layer if layer is None else layer)
     usual_kl = own.kl_questions if keep == "questions" else own.kl
@@ -126,7 +125,7 @@ def rome(
         "seed": None if generator is None else generator.initial_seed(), "moment": _hash(statistics),
         "facts": records,
     }  # fmt: skip
-    return Edit(lm, {layer: total}, seconds=time.perf_counter() - began, record=about)
+    return Edit(lm, {layer: total}, record=about)
 
 
 def _inserted(lm: LM, layer: int, C: Tensor, pair: Pair, key: str, update: Update) -> Float[Tensor, "D F"]:

@@ -7,13 +7,14 @@ averaged over prefixes x_j. v = o_0 + delta takes the place of the FFN's output 
                + kl KL(P_delta(. | p') || P_0(. | p'))                    what else it thinks of it (5.17)
                + wd |delta| / |o_0|^2                                     the released code's decay
 
-by Adam in a ball, stopping at .05. The same delta is added in every prompt.
+by Adam in a ball, stopping at .05. The same delta is added in every prompt. Released MEMIT searches at the
+block's output instead (`Search.site` "resid"): o_0 is then the stream there, and v what it is to become.
 Shapes: N prefixes, K kept prompts, R = N + K rows, T tokens, D model width, F FFN width, V vocabulary.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -82,20 +83,25 @@ def optimise_value(
 
 @dataclass(frozen=True)
 class Search:
-    """How v_* is searched: weights of KL term and decay, updates, learning rate, size of the ball."""
+    """How v_* is searched: weights of KL term and decay, updates, learning rate, size of the ball.
+
+    site: whose output o_0 is, the FFN's ("mlp") or the block's ("resid").
+    """
 
     kl: float
     wd: float
     steps: int
     lr: float
     clamp: float
+    site: Literal["mlp", "resid"] = "mlp"
 
 
 @dataclass(frozen=True)
 class Pair:
     """What (5.21) inserts: a key, the mean over prefixes and that of the plain prompt, and the value v_star.
 
-    v_star is the FFN's whole output, an output bias included. record: texts, positions, and all losses.
+    v_star is the FFN's whole output, an output bias included, or the block's (`Search.site`). record: texts,
+    positions, and all losses.
     """
 
     k_mean: Float[Tensor, " F"]
@@ -124,7 +130,7 @@ def find_pair(
     sites = [Site("key", layer), Site("mlp", layer), Site("resid", layer)]
     run = keep_run(lm, ids.to(lm.device), mask.to(lm.device), sites)
     keys, outputs, stream = (run.sites[site][:, start:] for site in sites)
-    o_0 = outputs[-1, 0].float()
+    o_0 = (outputs if search.site == "mlp" else stream)[-1, 0].float()
     N, n = len(contexts), len(target)
     read = [(i, len(rows[i]) - 1 - last[i] - j) for i in range(N) for j in reversed(range(n))]
     read += [(i, len(rows[i]) - 1 - last[i]) for i in range(N, len(rows))]

@@ -14,6 +14,7 @@ from autograder.cli import (
     build,
     check,
     cite,
+    compare,
     demo,
     doctor,
     errors,
@@ -70,4 +71,5 @@ app.add_typer(
     help="Train the bundled models again, and measure what they show.",
 )
 app.command(rich_help_panel=RESEARCH)(moments.moments)
+app.command(rich_help_panel=RESEARCH)(compare.compare)
 app.command(rich_help_panel=RESEARCH)(cite.cite)

@@ -7,6 +7,8 @@ is by subject and fixed: a fifth of all subjects is held out, whatever the facts
 import hashlib
 
 from edu_edit.facts import Fact, load_facts
+from edu_edit.lm import LM
+from edu_edit.world.measure.editing import chosen
 
 
 def held_out(fact: Fact) -> bool:
@@ -17,3 +19,19 @@ def held_out(fact: Fact) -> bool:
 def training_facts() -> list[Fact]:
     """The English Atlas facts about subjects that are not held out."""
     return [fact for fact in load_facts() if not held_out(fact)]
+
+
+def facts_to_edit(lm: LM, n: int = 60) -> list[Fact]:
+    """The facts that methods are compared on: n that the model knows, about subjects that are held out."""
+    return [fact for fact in chosen(lm, len(load_facts())) if held_out(fact)][:n]
+
+
+def facts_in_sequence(lm: LM, n: int = 300, probes: int = 100) -> tuple[list[Fact], list[str]]:
+    """n facts to be edited one after the other, and prompts about other subjects that should not move.
+
+    All are known to the model. The facts are about subjects that are not held out, the prompts about those
+    that are.
+    """
+    known = chosen(lm, len(load_facts()))
+    edited = [fact for fact in known if not held_out(fact)][:n]
+    return edited, [fact.question for fact in known if held_out(fact)][:probes]

@@ -26,7 +26,8 @@ def continuations(
     for i in range(0, len(order), BATCH):
         batch = order[i : i + BATCH]
         ids, mask = pad_batch([rows[j][0] + rows[j][1] for j in batch], lm.pad_id)
-        logits = lm.forward(ids, mask)
+        asked = torch.tensor([len(rows[j][0]) for j in batch])
+        logits = lm.forward(ids, mask, asked)
         for row, j in enumerate(batch):
             begin, count = len(rows[j][0]) - 1, len(rows[j][1])
             predicted = logits[row, begin : begin + count].log_softmax(-1)

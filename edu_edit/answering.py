@@ -1,16 +1,17 @@
 """Greedy answers: the model's own most probable continuation, up to the end of the sentence.
 
-Equations (5.1)-(5.4) compare answers as text; this is where they come from. Attention keys and values of what
-was read are kept (the "KV cache"), so that each further token costs one short pass. While something acts on
-activations, every pass reads the whole texts again, padded on the right, because a hook may address tokens by
-their place.
+Equations (5.1)-(5.4) compare answers as text; this is where they come from. `continued` goes on further, and
+may draw instead of taking the best. Attention keys and values of what was read are kept (the "KV cache"), so
+that each further token costs one short pass. While something acts on activations, every pass reads the whole
+texts again, padded on the right, because a hook may address tokens by their place.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from edu_edit.lm import LM
@@ -21,6 +22,9 @@ from edu_edit.tracing import hooked
 SENTENCE_END = re.compile(r"\n|[。！？]|(?<!\bSt)(?<!\bDr)(?<!\bMr)(?<!\bMt)(?<!\bMrs)[.!?](?=\s)")
 
 
+Choose = Callable[[Float[Tensor, "B V"], list[int]], Int[Tensor, " B"]]
+
+
 @torch.no_grad()
 def answers(lm: LM, prompts: Sequence[str], max_tokens: int = 8) -> list[str]:
     """The greedy continuation of each prompt: stops at end of text, newline or sentence end, and is stripped.
@@ -28,8 +32,31 @@ def answers(lm: LM, prompts: Sequence[str], max_tokens: int = 8) -> list[str]:
     The mark that ends the sentence is no part of the answer. Raises ValueError when a prompt has no token or
     more than the model's context.
     """
+    rows = continued(lm, prompts, max_tokens, until=SENTENCE_END)
+    return [first_sentence(text_of(lm, row)) for row in rows]
+
+
+def most_probable(logits: Float[Tensor, "B V"], rows: list[int]) -> Int[Tensor, " B"]:
+    """The greedy choice of the next token."""
+    return logits.argmax(-1)
+
+
+@torch.no_grad()
+def continued(
+    lm: LM,
+    prompts: Sequence[str],
+    max_tokens: int,
+    choose: Choose = most_probable,
+    until: re.Pattern[str] | None = None,
+) -> list[list[int]]:
+    """Up to max_tokens ids that go on behind each prompt, the end of text included where it comes.
+
+    choose(logits, rows): the next token of each row from its logits; rows says which prompts these are.
+    until: a row ends where its text has this.
+    Raises ValueError when a prompt has no token or more than the model's context.
+    """
     if hooked(lm):
-        return _answers_of_whole_texts(lm, prompts, max_tokens)
+        return _continued_whole_texts(lm, prompts, max_tokens, choose, until)
     ids, mask = _pad_left(*lm.ids(prompts))
     lm.check_input(ids)
     ends = _end_ids(lm)
@@ -38,19 +65,21 @@ def answers(lm: LM, prompts: Sequence[str], max_tokens: int = 8) -> list[str]:
     cache: Any = None
     for _ in range(min(max_tokens, lm.context - ids.shape[1] + 1)):
         logits, cache = _cached(lm, ids, mask, cache)
-        fresh = logits[:, -1].argmax(-1)
+        fresh = choose(logits[:, -1], list(range(len(rows))))
         for i, token in enumerate(fresh.tolist()):
             if not done[i]:
                 rows[i].append(token)
-                done[i] = _ended(lm, rows[i], ends)
+                done[i] = _ended(lm, rows[i], ends, until)
         if all(done):
             break
         ids = torch.cat([ids, fresh[:, None].to(ids.device)], dim=1)
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-    return [first_sentence(_text(lm, row)) for row in rows]
+    return rows
 
 
-def _answers_of_whole_texts(lm: LM, prompts: Sequence[str], max_tokens: int) -> list[str]:
+def _continued_whole_texts(
+    lm: LM, prompts: Sequence[str], max_tokens: int, choose: Choose, until: re.Pattern[str] | None
+) -> list[list[int]]:
     """The same without a cache, for edits that act on activations: each row is read from its first token."""
     ids, mask = lm.ids(prompts)
     lm.check_input(ids)
@@ -66,10 +95,10 @@ def _answers_of_whole_texts(lm: LM, prompts: Sequence[str], max_tokens: int) -> 
         ids, mask = ids.to(lm.device), mask.to(lm.device)
         logits = lm.forward(ids, mask, asked[going])
         last = logits[torch.arange(len(going), device=logits.device), last_real(mask).to(logits.device)]
-        for i, token in zip(going, last.argmax(-1).tolist(), strict=True):
+        for i, token in zip(going, choose(last, going).tolist(), strict=True):
             rows[i].append(token)
-        going = [i for i in going if not _ended(lm, rows[i], ends)]
-    return [first_sentence(_text(lm, row)) for row in rows]
+        going = [i for i in going if not _ended(lm, rows[i], ends, until)]
+    return rows
 
 
 def first_sentence(text: str) -> str:
@@ -92,8 +121,8 @@ def _cached(lm: LM, ids: Tensor, mask: Tensor, cache: Any) -> tuple[Tensor, Any]
     return out.logits, out.past_key_values
 
 
-def _ended(lm: LM, row: list[int], ends: set[int]) -> bool:
-    return row[-1] in ends or SENTENCE_END.search(_text(lm, row)) is not None
+def _ended(lm: LM, row: list[int], ends: set[int], until: re.Pattern[str] | None) -> bool:
+    return row[-1] in ends or (until is not None and until.search(text_of(lm, row)) is not None)
 
 
 def _pad_left(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,5 +141,6 @@ def _end_ids(lm: LM) -> set[int]:
     }
 
 
-def _text(lm: LM, row: list[int]) -> str:
+def text_of(lm: LM, row: list[int]) -> str:
+    """The text of token ids, special tokens left out."""
     return str(lm.tok.decode(row, skip_special_tokens=True, clean_up_tokenization_spaces=False))

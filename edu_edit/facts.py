@@ -12,8 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from edu_edit.rows import read_rows
+
 Prompts = Sequence[str]
 Pairs = Sequence[tuple[str, str]]
+PAIRED = ("portability", "reverse", "unrelated")  # the fields that hold (prompt, answer) pairs
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Fact:
     target_new, target_true: the object after the edit, and in truth (None where nobody knows it).
     paraphrases, neighborhood: filled prompts of the same fact, and of other subjects with its true object.
     portability, reverse: (prompt, answer) pairs that hold if `target_new` were true.
+    unrelated: (prompt, answer) pairs of other facts, with their own true answers, that an edit leaves alone.
     Sequences become tuples. No string begins or ends with a blank: the library puts one where prompt and
     tokenizer need it. Raises ValueError, in one sentence, for anything else.
     """
@@ -36,6 +40,7 @@ class Fact:
     neighborhood: Prompts = ()
     portability: Pairs = ()
     reverse: Pairs = ()
+    unrelated: Pairs = ()
 
     def __post_init__(self) -> None:
         for name in ("subject", "prompt", "target_new", "target_true"):
@@ -53,7 +58,7 @@ class Fact:
         for name in ("paraphrases", "neighborhood"):
             prompts = tuple(_filled(p, name, self.subject) for p in _sequence(getattr(self, name), name))
             object.__setattr__(self, name, prompts)
-        for name in ("portability", "reverse"):
+        for name in PAIRED:
             pairs = tuple(_pair(p, name, self.subject) for p in _sequence(getattr(self, name), name))
             object.__setattr__(self, name, pairs)
 
@@ -79,7 +84,7 @@ class Fact:
             raise ValueError(
                 f"the field {missing[0]!r} is missing: a fact needs subject, prompt and target_new."
             )
-        pairs = {name: _tuples(row[name]) for name in ("portability", "reverse") if name in row}
+        pairs = {name: _tuples(row[name]) for name in PAIRED if name in row}
         return cls(**{**row, **pairs})
 
     def to_json(self) -> dict[str, Any]:
@@ -88,25 +93,12 @@ class Fact:
 
 
 def facts_from_json(path: str | Path) -> tuple[Fact, ...]:
-    """The facts of a JSON file: a list of objects as `Fact.from_json` reads them.
+    """The facts of a JSON file: a list of objects as `Fact.from_json` reads them. JSONL: one to a line.
 
     Raises ValueError when the file can't be read as JSON, and, naming the row (counted from 1), where `Fact`
     does.
     """
-    try:
-        rows = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path} can't be read as a UTF-8 text file ({error}): give the path of a JSON file."
-        ) from error
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{path} is not valid JSON at line {error.lineno} ({error.msg}): mend that line."
-        ) from error
-    if not isinstance(rows, list) or not rows:
-        raise ValueError(
-            f"{path} must hold a list of facts, [{{...}}, {{...}}], each with the fields {_names()}."
-        )
+    rows = read_rows(path, f"facts with the fields {_names()}")
     facts = []
     for number, row in enumerate(rows, start=1):
         try:

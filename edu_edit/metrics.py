@@ -122,6 +122,19 @@ def harmonic(*rates: float) -> float:
     return 0.0 if min(rates) == 0 else len(rates) / sum(1 / rate for rate in rates)
 
 
+def percent_score(ES: float, PS: float, NS: float, rounding: str = "after") -> float:
+    """CounterFact's S in percent, rounded to hundredths where released code rounds.
+
+    "after" the harmonic mean, as ROME's code does; "before" it, each rate by itself, as MEMIT's does.
+    Raises ValueError for another place, and as `harmonic` does.
+    """
+    if rounding not in ("after", "before"):
+        raise ValueError(f"rounding={rounding!r}: choose 'after' or 'before' the harmonic mean.")
+    if rounding == "before":
+        return harmonic(*(round(100 * rate, 2) for rate in (ES, PS, NS)))
+    return round(100 * harmonic(ES, PS, NS), 2)
+
+
 def resampled_means(x: Float[Tensor, " n"], draws: int, seed: int) -> Float[Tensor, " draws"]:
     """Means of `draws` samples of n values each, taken from x with replacement (the bootstrap). The same seed
     and n choose the same places of x.

@@ -27,7 +27,7 @@ class Reading:
 
     answers: the greedy answer to each prompt. logp, tokens: of each (prompt, target), the target's mean
     log-probability per token, and the share of its tokens that are the most probable ones.
-    next: of each neighbourhood prompt, the log-probabilities of the next token.
+    next: of each neighbourhood or unrelated prompt, the log-probabilities of the next token.
     """
 
     answers: dict[Asked, str] = field(default_factory=dict)
@@ -44,11 +44,13 @@ def read(lm: LM, facts: Sequence[Fact], max_tokens: int | None = 8) -> Reading:
     for fact in facts:
         judging = (fact.question, *fact.paraphrases)
         pairs = [*((p, fact.target_new) for p in judging), *fact.portability, *fact.reverse]
-        neighbours = [(p, fact.target_true) for p in fact.neighborhood]
+        neighbours = [*((p, fact.target_true) for p in fact.neighborhood), *fact.unrelated]
         asked |= {pair: answer_length(lm, *pair, max_tokens) for pair in (*pairs, *neighbours)}
         targets = [target for target in (fact.target_new, fact.target_true) if target is not None]
         for prompt in (*judging, *fact.neighborhood):
             scored.setdefault(prompt, {}).update(dict.fromkeys(targets))
+        for prompt, _ in fact.unrelated:
+            scored.setdefault(prompt, {})
     reading = Reading()
     for length in sorted(set(asked.values())):
         unasked = dict.fromkeys(p for (p, _), longest in asked.items() if longest == length)
@@ -56,9 +58,9 @@ def read(lm: LM, facts: Sequence[Fact], max_tokens: int | None = 8) -> Reading:
         for batch in batches(lm, list(unasked)):
             texts |= zip(batch, lm.answers(batch, length), strict=True)
         reading.answers |= {pair: texts[pair[0]] for pair, longest in asked.items() if longest == length}
-    neighborhood = {p for fact in facts for p in fact.neighborhood}
+    compared = {p for fact in facts for p in (*fact.neighborhood, *(p for p, _ in fact.unrelated))}
     for batch in batches(lm, list(scored)):
-        score(lm, {prompt: list(scored[prompt]) for prompt in batch}, neighborhood, reading)
+        score(lm, {prompt: list(scored[prompt]) for prompt in batch}, compared, reading)
     return reading
 
 

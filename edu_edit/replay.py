@@ -37,7 +37,7 @@ class Run:
     rotary: Sequence[Tensor]
     logits: Tensor
 
-    def rows(self, which: slice) -> "Run":
+    def rows(self, which: slice | Tensor) -> "Run":
         """The same run with some of its rows only."""
         return Run(
             {site: h[which] for site, h in self.sites.items()},

@@ -9,32 +9,11 @@ single number decides.
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any
 
+from edu_edit.metric_table import CASES, METRICS, Metric
 
-class Metric(NamedTuple):
-    """The fields of a fact that a metric needs, and what it measures."""
-
-    needs: tuple[str, ...]
-    meaning: str
-
-
-METRICS = {
-    "accuracy": Metric((), "(5.1) the edited prompt is answered with target_new"),
-    "generality": Metric(("paraphrases",), "(5.2) so are its paraphrases"),
-    "portability": Metric(("portability",), "(5.3) what follows from the new fact is answered"),
-    "locality": Metric(("neighborhood",), "(5.4) neighbours are answered as before the edit, right or wrong"),
-    "reverse": Metric(("reverse",), "the new fact is known the other way round"),
-    "token_accuracy": Metric((), "tokens of target_new predicted when shown the ones before"),
-    "ES": Metric(("target_true",), "edited prompt: target_new more probable than target_true"),
-    "PS": Metric(("target_true", "paraphrases"), "paraphrases: the same"),
-    "NS": Metric(("target_true", "neighborhood"), "neighbours: target_true more probable than target_new"),
-    "S": Metric(("target_true", "paraphrases", "neighborhood"), "harmonic mean of ES, PS and NS"),
-    "EM": Metric(("target_true",), "edited prompt: P(target_new) - P(target_true), each per token"),
-    "PM": Metric(("target_true", "paraphrases"), "paraphrases: the same"),
-    "NM": Metric(("target_true", "neighborhood"), "neighbours: P(target_true) - P(target_new)"),
-    "KL": Metric(("neighborhood",), "neighbours: KL(M || M*) of the next token, in nats"),
-}
+__all__ = ["METRICS", "Efficiency", "Metric", "Rate", "Rates", "Scores"]
 
 
 @dataclass(frozen=True)
@@ -82,11 +61,14 @@ class Rates(Mapping[str, Rate]):
             raise AttributeError(
                 f"evaluate was given no edit, so {name} has no value after one: read scores.before.{name}."
             )
-        needs = METRICS[name].needs
+        needs, _, by = METRICS[name]
+        if by not in {METRICS[other].by for other in self._rates}:
+            raise AttributeError(f"{name} was not measured here: use {by}, which measures it.")
         missing = [field for field in needs if field in self._lacking] or list(needs)
+        noun, kind = CASES[by]
         raise AttributeError(
-            f"{name} was not measured, because no fact has {' and '.join(missing)}: "
-            f"give Fact(..., {missing[0]}=...)."
+            f"{name} was not measured, because no {noun} has {' and '.join(missing)}: "
+            f"give {kind}(..., {missing[0]}=...)."
         )
 
     def __repr__(self) -> str:
@@ -95,8 +77,9 @@ class Rates(Mapping[str, Rate]):
 
 @dataclass(frozen=True)
 class Efficiency:
-    """What the edits cost: seconds to compute, bytes that the model carries besides its parameters, and
-    passes through the model (a part of the blocks is a part of a pass; None where nobody counted). Sums over `edits` edits.
+    """What the edits cost: seconds to compute, bytes that the model carries besides its parameters, passes
+    through the model (a part of the blocks is a part of a pass; None where nobody counted), and how many
+    parameters have another value after. Sums over `edits` edits.
     """
 
     seconds: float = 0.0
@@ -104,12 +87,14 @@ class Efficiency:
     forward_passes: float | None = None
     backward_passes: float | None = None
     edits: int = 0
+    changed_parameters: int = 0
 
     def __str__(self) -> str:
         passes = [(self.forward_passes, "forward"), (self.backward_passes, "backward")]
         counted = "".join(f", {count:.4g} {name} passes" for count, name in passes if count is not None)
         edits = f"{self.edits} edit{'s' * (self.edits != 1)}"
-        return f"{self.seconds:.2f} s, {self.extra_bytes:,} extra bytes{counted}, {edits}"
+        changed = f", {self.changed_parameters:,} parameters changed" if self.changed_parameters else ""
+        return f"{self.seconds:.2f} s, {self.extra_bytes:,} extra bytes{counted}, {edits}{changed}"
 
 
 @dataclass(frozen=True)
@@ -153,8 +138,8 @@ class Scores:
             "facts": self.facts,
             "protocol": self.protocol,
             "efficiency": asdict(self.efficiency),
-            "before": {name: asdict(rate) for name, rate in self.before.items()},
-            "after": {name: asdict(rate) for name, rate in self.after.items()},
+            "before": _rows(self.before),
+            "after": _rows(self.after),
         }
 
     def __repr__(self) -> str:
@@ -178,3 +163,7 @@ class Scores:
             f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
             f"<p><small>Protocol: {escape(self.protocol)}</small></p>"
         )
+
+
+def _rows(rates: Rates) -> dict[str, dict[str, Any]]:
+    return {name: asdict(rate) | {"protocol": METRICS[name].by} for name, rate in rates.items()}

@@ -106,23 +106,44 @@ def _overlapping(offsets: Sequence[Sequence[int]], begin: int, subject: str) -> 
 
 
 def target_ids(lm: LM, target: str, prompt: str = "") -> list[int]:
-    """Token ids of an answer as they follow the prompt: with a blank where one is needed, without special
-    tokens.
+    """Token ids of an answer as they follow the prompt: with a blank where one is needed (`spaced`), without
+    special tokens.
 
-    No blank is put before an answer that begins with one or is Chinese or Japanese, nor after a prompt that
-    ends in a blank, an opening bracket or quotation mark, or a Chinese or Japanese character.
     Raises ValueError for an empty target.
+    """
+    return target_tokens(lm, target, prompt)[0]
+
+
+def target_tokens(lm: LM, target: str, prompt: str = "") -> tuple[list[int], list[tuple[int, int]]]:
+    """`target_ids`, and the characters [a, b) of the target that each token covers.
+
+    The blank that is put in front belongs to the first token. Raises ValueError for an empty target.
     """
     if not target.strip():
         raise ValueError("The target is empty: give the answer as text, for example 'Taipei'.")
-    before, first = prompt[-1:], target[0]
-    glued = first.isspace() or before.isspace() or (before != "" and before in OPENING)
-    glued = glued or _unspaced(first) or _unspaced(before)
     # A newline in front keeps the blank with the word, as in running text, whatever the tokenizer does at a
     # start.
-    text = "\n" + ("" if glued else " ") + target
+    text = "\n" + spaced(prompt, target)
     tokens = lm.tok(text, return_offsets_mapping=True, add_special_tokens=False)
-    return [i for i, (_, b) in zip(tokens["input_ids"], tokens["offset_mapping"], strict=True) if b > 1]
+    front = len(text) - len(target)
+    found = [
+        (token, (max(a - front, 0), b - front))
+        for token, (a, b) in zip(tokens["input_ids"], tokens["offset_mapping"], strict=True)
+        if b > 1
+    ]
+    return [token for token, _ in found], [span for _, span in found]
+
+
+def spaced(prompt: str, answer: str) -> str:
+    """The answer as text that follows the prompt: with a blank in front where one is needed.
+
+    None is put before an answer that begins with one or is Chinese or Japanese, nor after a prompt that ends
+    in a blank, an opening bracket or quotation mark, or a Chinese or Japanese character.
+    """
+    before, first = prompt[-1:], answer[:1]
+    glued = first.isspace() or before.isspace() or (before != "" and before in OPENING)
+    glued = glued or _unspaced(first) or _unspaced(before)
+    return ("" if glued else " ") + answer
 
 
 def _unspaced(character: str) -> bool:

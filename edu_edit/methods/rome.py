@@ -54,17 +54,23 @@ def solve_moment(C: Float[Tensor, "F F"], k: Float[Tensor, " F"]) -> Float[Tenso
 
     Raises ValueError for a C that is singular to working precision, and for a k of zeros.
     """
+    factor = moment_factor(C)
+    if not k.any():
+        raise ValueError(
+            "The key k_star is zero, so no change of W can reach it: choose another layer or prompt."
+        )
+    return torch.cholesky_solve(k[:, None].double(), factor)[:, 0]
+
+
+def moment_factor(C: Float[Tensor, "F F"]) -> Float[Tensor, "F F"]:
+    """L, lower triangular, with C = L L^T, in float64. Raises ValueError for a C singular to precision."""
     factor, failed = torch.linalg.cholesky_ex(C.double())
     pivots = factor.diagonal() ** 2
     if failed or not bool(pivots.min() > len(C) * torch.finfo(pivots.dtype).eps * pivots.max()):
         raise ValueError(
             f"The second moment C is singular: collect it over more tokens than its {len(C)} rows."
         )
-    if not k.any():
-        raise ValueError(
-            "The key k_star is zero, so no change of W can reach it: choose another layer or prompt."
-        )
-    return torch.cholesky_solve(k[:, None].double(), factor)[:, 0]
+    return factor
 
 
 @costed
@@ -111,7 +117,7 @@ def rome(
         lr=own.lr if lr is None else lr,
         clamp=own.clamp if clamp is None else clamp,
     )
-    statistics = _moment(lm, layer, C)
+    statistics = usable_moment(lm, layer, C)
     templates = prompt_templates(lm, prefixes, generator)
     total = torch.zeros(lm.D, lm.F, dtype=torch.float64, device=statistics.device)
     records = []
@@ -122,8 +128,8 @@ def rome(
         records.append(pair.record)
     about = {
         "method": "rome", "layer": layer, "key": key, "keep": keep, "prefixes": templates, **asdict(search),
-        "seed": None if generator is None else generator.initial_seed(), "moment": _hash(statistics),
-        "facts": records,
+        "seed": None if generator is None else generator.initial_seed(),
+        "moment": moment_fingerprint(statistics), "facts": records,
     }  # fmt: skip
     return Edit(lm, {layer: total}, record=about)
 
@@ -142,7 +148,11 @@ def _inserted(lm: LM, layer: int, C: Tensor, pair: Pair, key: str, update: Updat
     return change * (lacking @ lacking) / (lacking @ change @ k_prompt)
 
 
-def _moment(lm: LM, layer: int, C: Tensor | str | None) -> Float[Tensor, "F F"]:
+def usable_moment(lm: LM, layer: int, C: Tensor | str | None) -> Float[Tensor, "F F"]:
+    """The second moment to weigh by, in float64: the model's for None, I for "identity", or the tensor.
+
+    Raises ValueError for anything else.
+    """
     if isinstance(C, str) and C == "identity":
         C = torch.eye(lm.F)
     C = moment(lm, layer) if C is None else C
@@ -154,6 +164,6 @@ def _moment(lm: LM, layer: int, C: Tensor | str | None) -> Float[Tensor, "F F"]:
     return C.to(lm.ffn(layer).W_out.device).double()
 
 
-def _hash(C: Tensor) -> str:
+def moment_fingerprint(C: Tensor) -> str:
     """What names the statistics in the record: a hash of the moment that was used."""
     return hashlib.blake2b(C.cpu().numpy().tobytes(), digest_size=16).hexdigest()

@@ -9,11 +9,12 @@ averaged over prefixes x_j. v = o_0 + delta takes the place of the FFN's output 
 
 by Adam in a ball, stopping at .05. The same delta is added in every prompt. Released MEMIT searches at the
 block's output instead (`Search.site` "resid"): o_0 is then the stream there, and v what it is to become.
-Shapes: N prefixes, K kept prompts, R = N + K rows, T tokens, D model width, F FFN width, V vocabulary.
+Shapes: n facts, N prefixes, K kept prompts, T tokens, D model width, F FFN width, V vocabulary.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -22,10 +23,7 @@ from torch import Tensor
 
 from edu_edit.facts import Fact
 from edu_edit.lm import LM
-from edu_edit.methods.contexts import aligned, kept_prompts
-from edu_edit.replay import keep_run, replay, unembed
-from edu_edit.tokens import encode, target_ids
-from edu_edit.tracing import Site
+from edu_edit.methods.trials import Trials, trials
 
 LOW_ENOUGH = 0.05
 
@@ -60,10 +58,11 @@ def optimise_value(
     steps: int,
     lr: float,
     clamp: float,
+    enough: float = LOW_ENOUGH,
 ) -> Float[Tensor, " D"]:
     """v_*: Adam on delta from 0, v = v0 + delta, kept inside the ball |delta| <= clamp |v0|.
 
-    Equation (5.18). Stops before a step when the loss is below .05. steps counts updates.
+    Equation (5.18). Stops before a step when the loss is below `enough`. steps counts updates.
     """
     delta = torch.zeros_like(v0, requires_grad=True)
     adam = torch.optim.Adam([delta], lr=lr)
@@ -71,7 +70,7 @@ def optimise_value(
     for _ in range(steps):
         with torch.enable_grad():
             loss = loss_of(v0 + delta)
-            if loss.item() < LOW_ENOUGH:
+            if loss.item() < enough:
                 break
             (delta.grad,) = torch.autograd.grad(loss, delta)
         adam.step()
@@ -100,13 +99,14 @@ class Search:
 class Pair:
     """What (5.21) inserts: a key, the mean over prefixes and that of the plain prompt, and the value v_star.
 
-    v_star is the FFN's whole output, an output bias included, or the block's (`Search.site`). record: texts,
-    positions, and all losses.
+    v_star is the FFN's whole output, an output bias included, or the block's (`Search.site`); o_0 is what it
+    was before. record: texts, positions, and all losses.
     """
 
     k_mean: Float[Tensor, " F"]
     k_prompt: Float[Tensor, " F"]
     v_star: Float[Tensor, " D"]
+    o_0: Float[Tensor, " D"]
     record: dict[str, Any]
 
 
@@ -115,51 +115,37 @@ def find_pair(
 ) -> Pair:
     """The key and the value that write `fact` into `layer`, at the price of the blocks above the layer.
 
-    templates: texts with `{}` where the prompt goes. keep: see `kept_prompts`. Rows are aligned at the
-    subject's last token. Before it nothing changes, so one forward pass is kept, every evaluation replays
-    only the tokens from there on, and logits are computed only where they are read. The losses end with that
-    of v_star.
+    templates: texts with `{}` where the prompt goes. keep: see `kept_prompts`. The losses end with that of
+    v_star.
     """
-    contexts = [encode(lm, template.replace("{}", fact.prompt), fact.subject) for template in templates]
-    kept = kept_prompts(lm, fact, keep)
-    plain = encode(lm, fact.prompt, fact.subject)
-    target = target_ids(lm, fact.target_new, plain.text)
-    rows = [text.ids + target[:-1] for text in contexts] + [text.ids[: read + 1] for text, read in kept]
-    last = [text.span[1] - 1 for text in (*contexts, *(text for text, _ in kept), plain)]
-    ids, mask, start = aligned([*rows, plain.ids], last, lm.pad_id)
-    sites = [Site("key", layer), Site("mlp", layer), Site("resid", layer)]
-    run = keep_run(lm, ids.to(lm.device), mask.to(lm.device), sites)
-    keys, outputs, stream = (run.sites[site][:, start:] for site in sites)
-    o_0 = (outputs if search.site == "mlp" else stream)[-1, 0].float()
-    N, n = len(contexts), len(target)
-    read = [(i, len(rows[i]) - 1 - last[i] - j) for i in range(N) for j in reversed(range(n))]
-    read += [(i, len(rows[i]) - 1 - last[i]) for i in range(N, len(rows))]
-    at, column = torch.tensor(read).T
-    old = run.logits[at[N * n :], start + column[N * n :]].float()
-    answer = torch.tensor(target * N, device=old.device)[:, None]
-    run = run.rows(slice(len(rows)))  # without the plain prompt
+    tried = trials(lm, [fact], layer, templates, keep, search.site)
     losses: list[float] = []
 
     def loss_of(v: Float[Tensor, " D"]) -> Float[Tensor, ""]:
-        delta = v - o_0
-        h = torch.cat([stream[:-1, :1] + delta.to(stream.dtype), stream[:-1, 1:]], dim=1)
-        for above in range(layer + 1, lm.n_layers):
-            h = replay(lm, run, above, h, start)
-        logits = unembed(lm, h[at, column]).float()
-        logp = logits[: N * n].log_softmax(-1).gather(1, answer).view(N, n).mean(1)
-        loss: Tensor = value_loss(logp, logits[N * n :], old, search.kl).to(delta.device)
-        loss = loss + search.wd * delta.norm() / o_0.norm() ** 2
+        loss = searched_losses(tried, v[None], search)[0]
         losses.append(loss.item())
         return loss
 
-    v_star = optimise_value(loss_of, o_0, search.steps, search.lr, search.clamp)
+    v_star = optimise_value(loss_of, tried.o_0[0], search.steps, search.lr, search.clamp)
     if not losses or losses[-1] >= LOW_ENOUGH:  # the search ended on an update, which is not judged yet
         with torch.no_grad():
             loss_of(v_star)
-    k_mean = subject_key(keys[:N], torch.zeros(N, dtype=torch.long, device=keys.device))
+    return pair_of(fact, tried, 0, v_star, losses)
+
+
+def searched_losses(tried: Trials, v: Float[Tensor, "n D"], search: Search) -> Float[Tensor, " n"]:
+    """L(delta) of each fact, decay included, when its site is to hold v."""
+    decay = search.wd * (v - tried.o_0).norm(dim=1) / tried.o_0.norm(dim=1) ** 2
+    return tried.losses(v, partial(value_loss, kl=search.kl)) + decay
+
+
+def pair_of(fact: Fact, tried: Trials, i: int, v_star: Float[Tensor, " D"], losses: list[float]) -> Pair:
+    """The pair of fact i of the trials, with its record."""
+    texts, (keys, k_prompt), o_0 = tried.texts[i], tried.keys[i], tried.o_0[i]
+    k_mean = subject_key(keys[:, None], torch.zeros(len(keys), dtype=torch.long, device=keys.device))
     record = {
-        "subject": fact.subject, "prompt": fact.prompt, "target": fact.target_new, "target_ids": target,
-        "positions": last[:N], "kept": [(text.text, place) for text, place in kept], "losses": losses,
-        "delta": float((v_star - o_0).norm() / o_0.norm()),
+        "subject": fact.subject, "prompt": fact.prompt, "target": fact.target_new, "target_ids": texts.target,
+        "positions": texts.last[: texts.contexts], "kept": [(text.text, place) for text, place in texts.kept],
+        "losses": losses, "delta": float((v_star - o_0).norm() / o_0.norm()),
     }  # fmt: skip
-    return Pair(k_mean, keys[-1, 0], v_star, record)
+    return Pair(k_mean, k_prompt, v_star, o_0, record)

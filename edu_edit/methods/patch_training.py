@@ -1,0 +1,181 @@
+"""The training of a fact's patches: what is read from the model, and the updates.
+
+Huang et al. 2023 (T-Patcher) section 3.3, textbook (5.8)-(5.14). A patch in the last layer changes neither
+its own layer's queries nor anything below, so queries and stream are read once. The answer's tokens then come
+from the final norm and the unembedding alone, and greedy decoding gives the whole target exactly when each of
+its tokens is the most probable one while the tokens before it are fed in.
+Shapes: N contexts, n tokens of an answer, R patches, m remembered queries, D model width, V vocabulary.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from edu_edit.facts import Fact
+from edu_edit.forcing import forced
+from edu_edit.lm import LM
+from edu_edit.methods.patch_losses import Form, loss_terms, patch_loss
+from edu_edit.methods.side_neurons import SideNeurons, none
+from edu_edit.replay import unembed
+from edu_edit.tracing import Site, record
+
+ROWS = 64  # texts read at once
+MOST = 5  # patches for one fact
+CHECK = 25  # updates between two looks at the answer
+IMPROVES = 1e-3  # by less, the loss on unseen memory has stopped to improve
+ROUNDS = 3  # of training, where tokens that were right have become wrong
+CHECKED = 4  # every fourth remembered query is not trained on
+AMPLIFIER = 10.0  # of random values, in released code
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A fact's answer fed in behind N contexts: queries q and stream h where its n tokens are predicted.
+
+    behind: the queries at the answer's last token, where the text is to go on as it would. start: the
+    position of the answer's first token in the first context.
+    """
+
+    q: Float[Tensor, "N n D"]
+    h: Float[Tensor, "N n D"]
+    behind: Float[Tensor, "N D"]
+    target: Int[Tensor, " n"]
+    start: int
+
+
+@dataclass(frozen=True)
+class Training:
+    """How patches are trained: the arguments of `tpatcher` of the same names."""
+
+    form: Form
+    steps: int
+    lr: float
+    a: float
+    m: float
+    beta: float
+    gamma: float
+    value: str
+
+
+@torch.no_grad()
+def ask(lm: LM, facts: Sequence[Fact], templates: Sequence[str]) -> list[Asked]:
+    """Read each fact's answer behind its question in every template, many facts in one batch."""
+    query, resid = Site("query", lm.n_layers - 1), Site("resid", lm.n_layers - 1)
+    out = []
+    together = max(1, ROWS // len(templates))
+    for first in range(0, len(facts), together):
+        some = facts[first : first + together]
+        pairs = [(text.replace("{}", fact.question), fact.target_new) for fact in some for text in templates]
+        ids, mask, wanted, starts = forced(lm, pairs)
+        found = record(lm, (ids, mask), [query, resid])
+        for begin in range(0, len(pairs), len(templates)):
+            rows = slice(begin, begin + len(templates))
+            lengths = wanted[rows].sum(1)
+            n = int(lengths[0])
+            if bool((lengths != n).any()):
+                raise ValueError(
+                    f"The answer to {pairs[begin][0]!r} has other tokens in other contexts: end them alike."
+                )
+            columns = starts[rows, None] - 1 + torch.arange(n + 1, device=starts.device)
+            q, h = (
+                found[site][rows].gather(1, columns[..., None].expand(-1, -1, lm.D)).float()
+                for site in (query, resid)
+            )
+            start = int(starts[begin])
+            out.append(Asked(q[:, :n], h[:, :n], q[:, n], ids[begin, start : start + n], start))
+    return out
+
+
+def tokens_to_patch(pred: Int[Tensor, " Ty"], target: Int[Tensor, " Ty"], start: int) -> list[int]:
+    """The positions whose prediction has to change: start - 1 + i for each answer token i predicted wrongly.
+
+    pred: what the model says while the answer `target` is fed in. start: the position of the answer's first
+    token, which is predicted one earlier. At most 5, the first ones.
+    """
+    return [start - 1 + i for i in (pred != target).nonzero()[:, 0].tolist()[:MOST]]
+
+
+def train_patches(
+    lm: LM,
+    asked: Asked,
+    M: Float[Tensor, "m D"],
+    earlier: SideNeurons,
+    how: Training,
+    generator: torch.Generator | None,
+) -> tuple[SideNeurons, dict[str, Any]]:
+    """The patches that make the model, with the earlier ones in it, give this answer; and their record.
+
+    Trains until all tokens of the answer are right and the loss on unseen memory stops to improve, or for
+    `how.steps` updates. Tokens that were right and become wrong get a patch, too, and all are trained again.
+    """
+    base = asked.h + earlier.said(asked.q)
+    fresh = none(lm.D, earlier.act, base)
+    positions: list[int] = []
+    about: dict[str, Any] = {"updates": 0}
+    for _ in range(ROUNDS):
+        with torch.no_grad():
+            pred = unembed(lm, (base[0] + fresh.said(asked.q[0])).to(lm.W_U.dtype)).argmax(-1)
+        wrong = tokens_to_patch(pred.to(asked.target.device), asked.target, asked.start)
+        more = [t for t in wrong if t not in positions][: MOST - len(positions)]
+        if not more:
+            break
+        positions += more
+        fresh, last = _trained(lm, asked, base, positions, M, earlier, how, generator)
+        about = last | {"updates": about["updates"] + last["updates"]}
+    return fresh, about | {"positions": positions, "right": not wrong}
+
+
+def _trained(
+    lm: LM,
+    asked: Asked,
+    base: Float[Tensor, "N n D"],
+    positions: Sequence[int],
+    M: Float[Tensor, "m D"],
+    earlier: SideNeurons,
+    how: Training,
+    generator: torch.Generator | None,
+) -> tuple[SideNeurons, dict[str, Any]]:
+    q_e = asked.q[:, [t - asked.start + 1 for t in positions]]
+    target = asked.target.expand(len(base), -1)
+    unseen = torch.arange(len(M), device=M.device) % CHECKED == 0 if len(M) >= CHECKED else None
+    train, check = (M, M) if unseen is None else (M[~unseen], M[unseen])
+    k = (q_e[0] / q_e[0].square().sum(-1, keepdim=True)).clone()  # a pre-activation of exactly 1
+    b, v = torch.zeros_like(k[:, 0]), torch.zeros_like(k)
+    amplifier = torch.ones_like(k)
+    if how.value == "random":
+        v, amplifier = torch.randn(v.shape, generator=generator).to(v), AMPLIFIER * amplifier
+    # In these units an update moves a pre-activation by about lr, a value by lr times the stream's length.
+    units = [1 / float(q_e.abs().sum(-1).mean()), 1.0, float(base.norm(dim=-1).mean()) / lm.D**0.5]
+    trained = [k, b, v, amplifier][: 4 if how.value == "random" else 3]
+    rates = [how.lr * unit for unit in (*units, units[-1])]
+    adam = torch.optim.Adam([{"params": [x], "lr": rate} for x, rate in zip(trained, rates, strict=False)])
+    for x in trained:
+        x.requires_grad_()
+    losses: list[list[float]] = []
+    before = float("inf")
+    with torch.enable_grad():
+        for step in range(how.steps + 1):
+            side = SideNeurons(k, b, v * amplifier, earlier.act)
+            logits = unembed(lm, (base + side.said(asked.q)).to(lm.W_U.dtype)).float()
+            l_e = torch.nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten().to(logits.device))
+            terms = (l_e.to(k.device), *loss_terms(how.form, q_e, train, k, b, how.beta, how.gamma))
+            losses.append([float(term.detach()) for term in terms])
+            if step % CHECK == 0 and step > 0:
+                right = bool((logits[0].argmax(-1) == target[0].to(logits.device)).all())
+                now = float(sum(loss_terms(how.form, q_e, check, k, b, how.beta, how.gamma)[1:]).detach())
+                if right and now > before - IMPROVES:
+                    break
+                before = now
+            if step == how.steps:
+                break
+            grads = torch.autograd.grad(patch_loss(*terms, how.a, how.m), trained)
+            for x, grad in zip(trained, grads, strict=True):
+                x.grad = grad
+            adam.step()
+    side = SideNeurons(k.detach(), b.detach(), (v * amplifier).detach(), earlier.act)
+    return side, {"updates": len(losses) - 1, "losses": losses, "own": (q_e[0] * side.k).sum(-1) + side.b,
+                  "remembered": float((M @ side.k.T + side.b).max())}  # fmt: skip

@@ -1,0 +1,1 @@
+"""Editing in the world: forgetting private details, taming a rude register, evening out a skew."""

@@ -11,6 +11,7 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -185,7 +186,7 @@ def privacy_probes(n: int = 10, candidates: int = 49) -> dict[str, Probe]:
     repeated = " ".join([atlas().entities["person"][0].split()[0]] * 20) + " "
     after = [(repeated + prompt, secret) for prompt, secret in pairs[0]]
     probes: dict[str, Probe] = {
-        f"recited, wording {i}": lambda lm, asked=asked: recited(lm, asked) for i, asked in enumerate(pairs)
+        f"recited, wording {i}": partial(recited, pairs=asked) for i, asked in enumerate(pairs)
     }
     return probes | {
         "recited after a repeated word": lambda lm: recited(lm, after),

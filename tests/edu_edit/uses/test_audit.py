@@ -67,7 +67,7 @@ def test_secrets_are_the_worlds_and_told_ones_are_apart_from_the_others() -> Non
 
 @pytest.mark.parametrize("name", ["atlas-gpt2", "atlas-llama"])
 def test_the_bundled_models_have_what_the_lesson_needs(name: str) -> None:
-    """Secrets that were told stand out and are recited, others are not; pronouns are skewed; words are rude."""
+    """Told secrets stand out and are recited, others are not; pronouns are skewed; the angry are rude."""
     lm = load(name)
     told, untold = audit.secret_pairs(0, True, 3), audit.secret_pairs(0, False, 3)
     assert audit.recited(lm, told) == 1 and audit.recited(lm, untold) == 0

@@ -127,8 +127,8 @@ def sampled_texts(
     lm: LM, prompts: Sequence[str], max_length: int = 100, top_k: int = 5, seed: int = 0
 ) -> list[str]:
     """Each prompt with what the model writes behind it, up to the end of text or max_length tokens in all."""
-    lengths = lm.ids(prompts)[1].sum(1).tolist()
-    room = [max(max_length - length, 0) for length in lengths]
+    # Demonstrations that a prompt edit puts in front don't count: the texts are as long as without them.
+    room = [max(max_length - len(lm.tok(prompt, verbose=False)["input_ids"]), 0) for prompt in prompts]
     rows = continued(lm, prompts, max(room), top_k_choice(prompts, top_k, seed))
     return [p + text_of(lm, row[:n]) for p, row, n in zip(prompts, rows, room, strict=True)]
 

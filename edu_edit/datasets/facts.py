@@ -20,7 +20,8 @@ def counterfact(path: str | Path, strict: bool = False, limit: int | None = None
     """
 
     def convert(row: Row) -> list[Fact]:
-        return [_rewritten(row, _mapping(required(row, "requested_rewrite")))]
+        required(row, "requested_rewrite")
+        return [Fact.from_json(row)]
 
     return load_rows(path, "CounterFact", convert, strict, limit)
 
@@ -100,8 +101,8 @@ def akew(path: str | Path, strict: bool = False, limit: int | None = None) -> Lo
     return load_rows(path, "AKEW", convert, strict, limit)
 
 
-def _rewritten(row: Row, rewrite: Row, portability: list[tuple[str, str]] | None = None) -> Fact:
-    """The fact of CounterFact's field `requested_rewrite`, and of what AKEW and MQuAKE made of it."""
+def _rewritten(row: Row, rewrite: Row, portability: list[tuple[str, str]]) -> Fact:
+    """The fact of a field `requested_rewrite` as AKEW and MQuAKE made it from CounterFact's."""
     answer = text_in(row.get("loc_ans"))
     prompts = [*texts_in(row.get("paraphrase_prompts", [])), *texts_in(rewrite.get("question", []))]
     return Fact(
@@ -111,7 +112,7 @@ def _rewritten(row: Row, rewrite: Row, portability: list[tuple[str, str]] | None
         text_in(rewrite.get("target_true") or rewrite.get("answer_true")) or None,
         paraphrases=prompts,
         neighborhood=texts_in(row.get("neighborhood_prompts", [])),
-        portability=portability or [],
+        portability=portability,
         unrelated=[(question, answer) for question in texts_in(row.get("loc", [])) if answer],
     )
 

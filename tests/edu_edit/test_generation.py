@@ -98,6 +98,13 @@ def test_an_edit_that_does_nothing_writes_the_same_texts(golden_lm: LM) -> None:
     assert "evaluate_generation" in scores.protocol and golden_lm.edits == []
 
 
+def test_a_prompt_edit_with_demonstrations_leaves_as_much_room_for_the_text(golden_lm: LM) -> None:
+    told = Edit(golden_lm, rewrite=lambda text: "It rained . " * 6 + text)
+    with told:
+        (text,) = sampled_texts(golden_lm, PROMPTS[:1], max_length=12)
+    assert golden_lm.ids(text)[0].shape[1] == 12 and text.startswith(PROMPTS[0])
+
+
 def test_the_rates_are_those_of_the_texts(golden_lm: LM) -> None:
     scores = evaluate_generation(golden_lm, None, CASES, max_length=24)
     texts = [sampled_texts(golden_lm, case.prompts, max_length=24) for case in CASES]

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from edu_edit.methods.enn import enn as enn
     from edu_edit.methods.enn import train_enn as train_enn
     from edu_edit.methods.finetune import finetune as finetune
+    from edu_edit.methods.grace import grace as grace
     from edu_edit.methods.ike import ike as ike
     from edu_edit.methods.ke import Ke as Ke
     from edu_edit.methods.ke import ke as ke
@@ -53,7 +54,12 @@ if TYPE_CHECKING:
     from edu_edit.methods.mend import Mend as Mend
     from edu_edit.methods.mend import mend as mend
     from edu_edit.methods.mend import train_mend as train_mend
+    from edu_edit.methods.patches import language_patch as language_patch
+    from edu_edit.methods.patches import regex as regex
     from edu_edit.methods.rome import rome as rome
+    from edu_edit.methods.serac import ScopeGate as ScopeGate
+    from edu_edit.methods.serac import serac as serac
+    from edu_edit.methods.serac import train_serac_gate as train_serac_gate
     from edu_edit.methods.tpatcher import tpatcher as tpatcher
     from edu_edit.methods.unke import unke as unke
     from edu_edit.moments import collect_moment as collect_moment
@@ -85,11 +91,14 @@ _HOMES = {
     "methods.enn": ["enn", "Enn", "train_enn"],
     "methods.alphaedit": ["alphaedit"],
     "methods.finetune": ["finetune"],
+    "methods.grace": ["grace"],
     "methods.memit": ["memit"],
     "methods.ike": ["ike"],
     "methods.ke": ["ke", "Ke", "train_ke"],
     "methods.mend": ["mend", "Mend", "train_mend"],
+    "methods.patches": ["language_patch", "regex"],
     "methods.rome": ["rome"],
+    "methods.serac": ["serac", "ScopeGate", "train_serac_gate"],
     "methods.calinet": ["calinet"],
     "methods.tpatcher": ["tpatcher"],
     "methods.unke": ["unke"],

@@ -18,6 +18,7 @@ class Spread:
     clamp: float = 0.75  # the longest delta, in multiples of the length of the stream
     wd: float = 0.5
     kl: float = 0.0625
+    lam: float = 1.0  # MEMIT's price of moving old values, in multiples of F
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Defaults:
     kl: float = 0.0625
     kl_questions: float = 0.1  # its weight where it keeps answers to questions instead
     finetune_lr: float = 5e-4
-    grace_depth: float = 0.73  # the layer that GRACE wraps, as a share of all: 35 of gpt2-xl's 48
+    cache_depth: float = 0.73  # the layer that GRACE and SERAC look at, as a share of all: 35 of gpt2-xl's 48
     grace_radius: float = 0.5  # of its first balls, as a share of how near other subjects come
     grace_lr: float = 0.5  # of a value's coordinates, in multiples of their root mean square
     neuron_add: float = 8.0  # how long the new answer's embedding gets in a neuron's value, as in Dai et al.
@@ -66,6 +67,9 @@ _ATLAS_GPT2 = Defaults(
     kl=0.3,
     kl_questions=0.03,
     finetune_lr=1e-3,
+    spread=Spread(layers=(2, 3), steps=30, lr=0.7, clamp=1.4, wd=0.01, kl=0.06, lam=0.1),
+    long=Long(layers=(3,), window=5, steps=100, lr=0.4, clamp=15.0, lam=0.1),
+    unke_lr=1e-3,
     neuron_add=4.0,
     detox_coef=10.0,
 )
@@ -79,6 +83,9 @@ TABLE = {
         wd=0.55,
         kl_questions=0.07,
         finetune_lr=3e-3,
+        spread=Spread(layers=(0, 1), clamp=1.0, wd=0.01, kl=0.06, lam=0.1),
+        long=Long(layers=(1,), window=5, steps=100, lr=0.4, clamp=15.0, lam=0.1),
+        unke_lr=1e-3,
         neuron_add=4.0,
         detox_coef=20.0,
     ),

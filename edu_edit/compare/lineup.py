@@ -14,6 +14,7 @@ import edu_edit as ee
 from edu_edit.edits import Edit
 from edu_edit.facts import Fact
 from edu_edit.lm import LM
+from edu_edit.requests import requested
 
 Steps = Callable[[LM, Sequence[Fact]], Iterator[Edit]]
 
@@ -38,13 +39,39 @@ def _several(name: str, family: str, method: Callable[..., Edit]) -> Contestant:
     return Contestant(name, family, method, method)
 
 
+def _answers(facts: Fact | Sequence[Fact]) -> tuple[list[str], list[str]]:
+    """Questions and answers, for methods that write any text."""
+    listed = requested(facts)
+    return [fact.question for fact in listed], [fact.target_new for fact in listed]
+
+
+def _if_then(fact: Fact) -> str:
+    return f"If the question is about {fact.subject}, then {fact.question} {fact.target_new}."
+
+
 LINEUP = {
     one.name: one
     for one in (
         _several("FT", TRAINED, lambda lm, facts: ee.finetune(lm, facts, steps=100, until=0.9)),
+        _several("FT-L", TRAINED, lambda lm, facts: ee.finetune(lm, facts, steps=100, until=0.9, linf=0.01)),
         Contestant("ROME", LOCATED, lambda lm, fact: ee.rome(lm, fact)),
         Contestant("ROME, mixed keys", LOCATED, lambda lm, fact: ee.rome(lm, fact, key="mixed")),
         Contestant("ROME, C = I", LOCATED, lambda lm, fact: ee.rome(lm, fact, C="identity")),
+        _several("MEMIT", LOCATED, lambda lm, facts: ee.memit(lm, facts)),
+        _several("AlphaEdit", LOCATED, lambda lm, facts: ee.alphaedit(lm, facts)),
+        Contestant("KN", LOCATED, lambda lm, fact: ee.edit_neurons(lm, fact)),
+        _several("AnyEdit", LOCATED, lambda lm, facts: ee.anyedit(lm, *_answers(facts))),
+        _several("UnKE", LOCATED, lambda lm, facts: ee.unke(lm, *_answers(facts))),
+        _several("MEND", META, lambda lm, facts: ee.mend(lm, facts)),
+        _several("KE", META, lambda lm, facts: ee.ke(lm, facts)),
+        _several("ENN", META, lambda lm, facts: ee.enn(lm, facts)),
+        Contestant("T-Patcher", ADDED, lambda lm, fact: ee.tpatcher(lm, fact)),
+        _several("CaliNET", ADDED, lambda lm, facts: ee.calinet(lm, facts)),
+        _several("SERAC", CACHE, lambda lm, facts: ee.serac(lm, facts)),
+        _several("GRACE", CACHE, lambda lm, facts: ee.grace(lm, facts)),
+        Contestant("language patch", CACHE, lambda lm, fact: ee.language_patch(lm, _if_then(fact))),
+        _several("IKE", PROMPT, lambda lm, facts: ee.ike(lm, facts)),
+        _several("prompt alone", PROMPT, lambda lm, facts: ee.ike(lm, facts, k=0)),
     )
 }
 
@@ -71,7 +98,43 @@ def one_after_another(method: Callable[[LM, Fact], Edit]) -> Steps:
     return steps
 
 
+def in_null_spaces(lm: LM, facts: Sequence[Fact]) -> Iterator[Edit]:
+    """AlphaEdit's steps: each leaves the keys of all before it alone."""
+    previous: list[Edit] = []
+
+    def method(lm: LM, fact: Fact) -> Edit:
+        previous.append(ee.alphaedit(lm, fact, previous=previous))
+        return previous[-1]
+
+    return one_after_another(method)(lm, facts)
+
+
+def patch_after_patch(lm: LM, facts: Sequence[Fact]) -> Iterator[Edit]:
+    """T-Patcher's steps: each fact's patches are trained beside those of all before it."""
+    earlier: list[Edit] = []
+    try:
+        for fact in facts:
+            earlier.append(ee.tpatcher(lm, fact).on())
+            size = sum(edit.extra_bytes for edit in earlier)
+            yield Edit(lm, {}, seconds=earlier[-1].seconds, extra_bytes=size)  # the patches are on already
+    finally:
+        for edit in earlier:
+            edit.off()
+
+
+def book_after_book(lm: LM, facts: Sequence[Fact]) -> Iterator[Edit]:
+    """GRACE's steps: each fact joins the codebook of all before it."""
+    book: Edit | None = None
+    for fact in facts:
+        book = ee.grace(lm, fact, book=book)
+        yield book
+
+
 SEQUENCES: dict[str, Steps] = {
     "ROME": one_after_another(lambda lm, fact: ee.rome(lm, fact)),
     "ROME, mixed keys": one_after_another(lambda lm, fact: ee.rome(lm, fact, key="mixed")),
+    "MEMIT": one_after_another(lambda lm, fact: ee.memit(lm, fact)),
+    "AlphaEdit": in_null_spaces,
+    "GRACE": book_after_book,
+    "T-Patcher": patch_after_patch,
 }

@@ -111,6 +111,8 @@ def alphaedit(
     The model stays as it is. Raises ValueError, in one sentence, for anything that can't be used.
     """
     batches = in_batches(facts, batch)
+    if not ridge > 0:
+        raise ValueError(f"ridge={ridge}: give more than 0, what a change costs beside the keys it must fit.")
     settings = {"kl": kl, "wd": wd, "steps": steps, "lr": lr, "clamp": clamp}
     chosen, search = layers_and_search(lm, layers, settings)
     own = spread_defaults(lm.name, lm.n_layers)
@@ -127,7 +129,7 @@ def alphaedit(
         Q = spaces[layer].P
         seen = (K.to(Q) * (Q @ K.to(Q))).sum(0)  # k^T P k
         ridges.append(ridge * float(seen.median()) if relative else ridge)
-        if relative and not ridges[-1]:  # nothing of these keys is in the null space
+        if not bool(seen.any()):  # nothing of these keys is in the null space
             return torch.zeros(lm.D, lm.F, dtype=Q.dtype, device=Q.device)
         return update(Q, K.to(Q), R.to(Q), protected[layer].to(Q), ridges[-1])
 
@@ -135,10 +137,8 @@ def alphaedit(
     written: list[dict[str, Any]] = []
     for part in batches:
         with Edit(lm, total):
-            changes, about = write_over_layers(lm, part, chosen, templates, keep, search, key, insert)
+            changes, after, about = write_over_layers(lm, part, chosen, templates, keep, search, key, insert)
         total = {layer: total.get(layer, 0) + change for layer, change in changes.items()}
-        with Edit(lm, total):
-            after, _ = read_keys(lm, reading(lm, part, templates, key), chosen, chosen[-1])
         for layer, k in after.items():
             mine[layer].append(k)
             protected[layer] = protected[layer] + k @ k.T

@@ -71,7 +71,7 @@ def calinet(
 ) -> Edit:
     """The edit that makes the model answer every `fact.target_new`: one side memory, trained on all at once.
 
-    The facts can't be taken out one by one again (T-Patcher's can). layer: None = the last one, where training
+    The facts can't be taken out one by one again, as T-Patcher's can. layer: None = the last, where training
     runs no block.
     keep: weight of the mean length of what the side memory says on `memory`, in lengths of the stream. The
     paper has no such term; with 0 the slots fire everywhere and neighbours are lost. memory: texts, or

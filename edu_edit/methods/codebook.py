@@ -8,7 +8,7 @@ Shapes: B batch, n entries, K width of a key, D width of a value (K = D where a 
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -81,8 +81,8 @@ def grace_update(
     value: Float[Tensor, " D"],
     label: Sequence[int],
     eps0: float,
-    rule: Literal["overwrite", "released"] = "overwrite",
-    expand: Literal["coverage", "moving_average"] = "coverage",
+    rule: str = "overwrite",
+    expand: str = "coverage",
 ) -> Codebook:
     """The codebook after an edit with this key, this first value and this label; the old one stays as it is.
 

@@ -54,7 +54,7 @@ def train_enn(
     lr: float = 3e-4,
     lr_rates: float = 3e-3,
     edit_lr: float = 0.1,
-    c_edit: float = 0.3,
+    c_edit: float = 1.0,
     c_base: float = 1.0,
     loss: Callable[[Tensor, Tensor, Tensor, float], Tensor] = editor_loss,
     inner_step: InnerStep = enn_inner_step,

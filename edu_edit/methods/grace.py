@@ -14,7 +14,7 @@ Shapes: T tokens, K width of a key, D width of a value.
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -27,14 +27,7 @@ from edu_edit.facts import Fact
 from edu_edit.lm import LM
 from edu_edit.methods.codebook import Codebook, empty_book, grace_lookup, grace_update, nearest_key
 from edu_edit.methods.value import optimise_value
-from edu_edit.methods.wrapped_layer import (
-    Query,
-    Replaced,
-    Wrap,
-    WrappedLayer,
-    replaced_columns,
-    usual_radius,
-)
+from edu_edit.methods.wrapped_layer import WrappedLayer, replaced_columns, usual_radius
 from edu_edit.replay import keep_run, replay, unembed
 from edu_edit.requests import requested
 from edu_edit.tokens import target_ids
@@ -49,13 +42,13 @@ def grace(
     layer: int | None = None,
     eps0: float | None = None,
     book: Edit | None = None,
-    replace: Replaced = "replace_last",
-    wrap: Wrap = "ffn",
+    replace: str = "replace_last",
+    wrap: str = "ffn",
     steps: int = 100,
     lr: float | None = None,
-    query: Query = "question",
-    rule: Literal["overwrite", "released"] = "overwrite",
-    expand: Literal["coverage", "moving_average"] = "coverage",
+    query: str = "question",
+    rule: str = "overwrite",
+    expand: str = "coverage",
 ) -> Edit:
     """The edit that answers the facts, added in turn, from a codebook: `edit.record["codebook"]`.
 
@@ -72,8 +65,9 @@ def grace(
     """
     listed = requested(facts)
     own = defaults(lm.name, lm.n_layers)
-    about: dict[str, Any] = {"layer": int(own.grace_depth * lm.n_layers) if layer is None else layer, "wrap": wrap}
-    about |= {"replace": replace, "query": query, "eps0": eps0, "facts": ()}
+    usual = int(own.cache_depth * lm.n_layers)
+    about: dict[str, Any] = {"layer": usual if layer is None else layer, "eps0": eps0, "facts": ()}
+    about |= {"wrap": wrap, "replace": replace, "query": query}
     about |= _earlier(lm, book, layer, eps0)
     _check(steps, lr)
     wrapped = WrappedLayer(lm, about["layer"], about["wrap"], about["replace"], about["query"])

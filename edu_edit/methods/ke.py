@@ -94,6 +94,9 @@ class Ke:
         """The edit that writes the facts; their changes are summed. The old answer is `target_true`, or what
         the model says.
 
+        In practice most of a change is the same for every fact, and adds up when several are summed: the more
+        facts at once, the fewer hold. Write them one at a time.
+
         Raises ValueError for facts that can't be used together.
         """
         return _written(self.lm, self, requested(facts, at_once=True))

@@ -67,7 +67,7 @@ def memit(
     lm: LM,
     facts: Fact | Sequence[Fact],
     layers: int | Sequence[int] | None = None,
-    lam: float = 1.0,
+    lam: float | None = None,
     C: Mapping[int, Tensor] | str | None = None,
     prefixes: int | Sequence[str] | None = None,
     kl: float | None = None,
@@ -83,8 +83,8 @@ def memit(
 ) -> Edit:
     """The edit that makes the model answer every fact's `target_new`; all facts are written at once.
 
-    layers, prefixes, kl, wd, steps, lr, clamp: None = the model's own value, from the table in `defaults`.
-    lam: the price of moving what the layers give now, in multiples of F.
+    layers, lam, prefixes, kl, wd, steps, lr, clamp: None = the model's own value, from the table in
+    `defaults`. lam: the price of moving what the layers give now, in multiples of F.
     C: None = the model's second moments, "identity", or {layer: (F, F)}.
     prefixes, keep: as for `rome`.
     key: "averaged" = the mean key over the prompts, "prompt" = the plain prompt's, "halved" = half of each,
@@ -99,6 +99,7 @@ def memit(
     chosen, search = layers_and_search(lm, layers, settings)
     moments = usable_moments(lm, chosen, C)
     own = spread_defaults(lm.name, lm.n_layers)
+    lam = own.lam if lam is None else lam
     templates = prompt_templates(lm, own.prefixes if prefixes is None else prefixes, generator)
 
     def insert(layer: int, K: Tensor, R: Tensor) -> Tensor:
@@ -108,7 +109,7 @@ def memit(
     written = []
     for part in batches:
         with Edit(lm, total):  # what the batches before have changed
-            changes, about = write_over_layers(lm, part, chosen, templates, keep, search, key, insert)
+            changes, _, about = write_over_layers(lm, part, chosen, templates, keep, search, key, insert)
         total = {layer: total.get(layer, 0) + change for layer, change in changes.items()}
         written.append(about)
     about = {

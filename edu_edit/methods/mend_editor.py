@@ -126,7 +126,8 @@ class Mend:
         return self.rates if self.options["sign"] == "paper" else -self.rates
 
     def __call__(self, facts: Fact | Sequence[Fact], update: Update = mend_update) -> Edit:
-        """The edit that writes the facts; the updates of several are summed. update: or your own.
+        """The edit that writes the facts; the updates of several are summed, as released code does under the
+        name of a mean. update: or your own. It writes about as many at once as it was trained to.
 
         Raises ValueError for facts that can't be used together, and before any training.
         """

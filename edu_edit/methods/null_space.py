@@ -34,10 +34,10 @@ def null_projector(C0: Float[Tensor, "F F"], tol: float, relative: bool = True) 
 
 
 class Projector(NamedTuple):
-    """A layer's P, the share of C's energy that it lets through, and what it was made from."""
+    """A layer's P, the share of C's energy that it lets through (None = not known), what it was made from."""
 
     P: Float[Tensor, "F F"]
-    energy: float
+    energy: float | None
     made_from: tuple[str, float, bool]
 
 
@@ -59,7 +59,7 @@ def projectors(
         if lacking:
             raise ValueError(f"P has no projector for layers {lacking}: give one for each of {list(layers)}.")
         given = {layer: usable_moment(lm, layer, P[layer]) for layer in layers}
-        return {layer: Projector(Q, torch.nan, ("given", tol, relative)) for layer, Q in given.items()}
+        return {layer: Projector(Q, None, ("given", tol, relative)) for layer, Q in given.items()}
     out = {}
     for layer, moment in usable_moments(lm, layers, C).items():
         made_from = (moment_fingerprint(moment), tol, relative)
@@ -68,5 +68,5 @@ def projectors(
             out[layer] = same[-1]
         else:
             Q = null_projector(moment, tol, relative)
-            out[layer] = Projector(Q, float((Q * moment).sum() / moment.trace()), made_from)
+            out[layer] = Projector(Q, max(0.0, float((Q * moment).sum() / moment.trace())), made_from)
     return out

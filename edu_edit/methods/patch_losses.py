@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-Form = str | tuple[Callable[..., Tensor], Callable[..., Tensor], Callable[..., Tensor]]
+Form = str | tuple[Callable[..., Tensor], ...]
 Terms = tuple[Tensor, Tensor, Tensor]
 STEEPEST = 30.0  # exp goes on as its tangent from here, where float32 is far from its end
 

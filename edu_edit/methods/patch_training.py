@@ -4,7 +4,7 @@ Huang et al. 2023 (T-Patcher) section 3.3, textbook (5.8)-(5.14). A patch in the
 its own layer's queries nor anything below, so queries and stream are read once. The answer's tokens then come
 from the final norm and the unembedding alone, and greedy decoding gives the whole target exactly when each of
 its tokens is the most probable one while the tokens before it are fed in.
-Shapes: N contexts, n tokens of an answer, R patches, m remembered queries, D model width, V vocabulary.
+Shapes: N contexts, n tokens of an answer, T = n + 1, R patches, m and p remembered queries, D model width.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from edu_edit.facts import Fact
 from edu_edit.forcing import forced
 from edu_edit.lm import LM
 from edu_edit.methods.patch_losses import Form, loss_terms, patch_loss
-from edu_edit.methods.side_neurons import SideNeurons, none
+from edu_edit.methods.side_neurons import Activation, SideNeurons, none
 from edu_edit.replay import unembed
 from edu_edit.tracing import Site, record
 
@@ -36,13 +36,12 @@ AMPLIFIER = 10.0  # of random values, in released code
 class Asked:
     """A fact's answer fed in behind N contexts: queries q and stream h where its n tokens are predicted.
 
-    behind: the queries at the answer's last token, where the text is to go on as it would. start: the
+    One column more is for the answer's last token, behind which the text is to go on as it would. start: the
     position of the answer's first token in the first context.
     """
 
-    q: Float[Tensor, "N n D"]
-    h: Float[Tensor, "N n D"]
-    behind: Float[Tensor, "N D"]
+    q: Float[Tensor, "N T D"]
+    h: Float[Tensor, "N T D"]
     target: Int[Tensor, " n"]
     start: int
 
@@ -86,8 +85,14 @@ def ask(lm: LM, facts: Sequence[Fact], templates: Sequence[str]) -> list[Asked]:
                 for site in (query, resid)
             )
             start = int(starts[begin])
-            out.append(Asked(q[:, :n], h[:, :n], q[:, n], ids[begin, start : start + n], start))
+            out.append(Asked(q, h, ids[begin, start : start + n], start))
     return out
+
+
+@torch.no_grad()
+def predicted(lm: LM, h: Float[Tensor, "N n D"]) -> Int[Tensor, "N n"]:
+    """The most probable next tokens for states of the last layer's output."""
+    return unembed(lm, h.to(lm.W_U.dtype)).argmax(-1)
 
 
 def tokens_to_patch(pred: Int[Tensor, " Ty"], target: Int[Tensor, " Ty"], start: int) -> list[int]:
@@ -103,28 +108,32 @@ def train_patches(
     lm: LM,
     asked: Asked,
     M: Float[Tensor, "m D"],
+    own: Float[Tensor, "p D"],
     earlier: SideNeurons,
     how: Training,
     generator: torch.Generator | None,
 ) -> tuple[SideNeurons, dict[str, Any]]:
     """The patches that make the model, with the earlier ones in it, give this answer; and their record.
 
+    M: remembered queries, of which a quarter is not trained on but watched. own: more, from answers.
+
     Trains until all tokens of the answer are right and the loss on unseen memory stops to improve, or for
     `how.steps` updates. Tokens that were right and become wrong get a patch, too, and all are trained again.
     """
     base = asked.h + earlier.said(asked.q)
+    said = predicted(lm, base)[:, -1:]  # what follows the answer, without the patches to come
+    target = torch.cat([asked.target.to(said.device).expand(len(said), -1), said], dim=1)
     fresh = none(lm.D, earlier.act, base)
     positions: list[int] = []
     about: dict[str, Any] = {"updates": 0}
     for _ in range(ROUNDS):
-        with torch.no_grad():
-            pred = unembed(lm, (base[0] + fresh.said(asked.q[0])).to(lm.W_U.dtype)).argmax(-1)
-        wrong = tokens_to_patch(pred.to(asked.target.device), asked.target, asked.start)
+        pred = predicted(lm, base[:1] + fresh.said(asked.q[:1]))[0, :-1]
+        wrong = tokens_to_patch(pred, target[0, :-1], asked.start)
         more = [t for t in wrong if t not in positions][: MOST - len(positions)]
         if not more:
             break
         positions += more
-        fresh, last = _trained(lm, asked, base, positions, M, earlier, how, generator)
+        fresh, last = _trained(lm, asked, base, target, positions, (M, own), earlier.act, how, generator)
         about = last | {"updates": about["updates"] + last["updates"]}
     return fresh, about | {"positions": positions, "right": not wrong}
 
@@ -132,17 +141,18 @@ def train_patches(
 def _trained(
     lm: LM,
     asked: Asked,
-    base: Float[Tensor, "N n D"],
+    base: Float[Tensor, "N T D"],
+    target: Int[Tensor, "N T"],
     positions: Sequence[int],
-    M: Float[Tensor, "m D"],
-    earlier: SideNeurons,
+    memory: tuple[Tensor, Tensor],
+    act: Activation,
     how: Training,
     generator: torch.Generator | None,
 ) -> tuple[SideNeurons, dict[str, Any]]:
     q_e = asked.q[:, [t - asked.start + 1 for t in positions]]
-    target = asked.target.expand(len(base), -1)
-    unseen = torch.arange(len(M), device=M.device) % CHECKED == 0 if len(M) >= CHECKED else None
-    train, check = (M, M) if unseen is None else (M[~unseen], M[unseen])
+    M, own = memory
+    unseen = torch.arange(len(M), device=M.device) % CHECKED == CHECKED - 1
+    train, check = torch.cat([M[~unseen], own]), M[unseen] if bool(unseen.any()) else M
     k = (q_e[0] / q_e[0].square().sum(-1, keepdim=True)).clone()  # a pre-activation of exactly 1
     b, v = torch.zeros_like(k[:, 0]), torch.zeros_like(k)
     amplifier = torch.ones_like(k)
@@ -159,13 +169,13 @@ def _trained(
     before = float("inf")
     with torch.enable_grad():
         for step in range(how.steps + 1):
-            side = SideNeurons(k, b, v * amplifier, earlier.act)
+            side = SideNeurons(k, b, v * amplifier, act)
             logits = unembed(lm, (base + side.said(asked.q)).to(lm.W_U.dtype)).float()
-            l_e = torch.nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten().to(logits.device))
+            l_e = torch.nn.functional.cross_entropy(logits.flatten(0, 1), target.flatten())
             terms = (l_e.to(k.device), *loss_terms(how.form, q_e, train, k, b, how.beta, how.gamma))
             losses.append([float(term.detach()) for term in terms])
             if step % CHECK == 0 and step > 0:
-                right = bool((logits[0].argmax(-1) == target[0].to(logits.device)).all())
+                right = bool((logits[0].argmax(-1) == target[0]).all())
                 now = float(sum(loss_terms(how.form, q_e, check, k, b, how.beta, how.gamma)[1:]).detach())
                 if right and now > before - IMPROVES:
                     break
@@ -176,6 +186,6 @@ def _trained(
             for x, grad in zip(trained, grads, strict=True):
                 x.grad = grad
             adam.step()
-    side = SideNeurons(k.detach(), b.detach(), (v * amplifier).detach(), earlier.act)
+    side = SideNeurons(k.detach(), b.detach(), (v * amplifier).detach(), act)
     return side, {"updates": len(losses) - 1, "losses": losses, "own": (q_e[0] * side.k).sum(-1) + side.b,
-                  "remembered": float((M @ side.k.T + side.b).max())}  # fmt: skip
+                  "remembered": float((torch.cat(memory) @ side.k.T + side.b).max())}  # fmt: skip

@@ -113,10 +113,10 @@ def write_over_layers(
     search: Search,
     key: str,
     insert: Insert,
-) -> tuple[dict[int, Float[Tensor, "D F"]], dict[str, Any]]:
-    """The change of each layer that writes all the facts at once, in float64, and a record of it.
+) -> tuple[dict[int, Float[Tensor, "D F"]], dict[int, Float[Tensor, "F n"]], dict[str, Any]]:
+    """The change of each layer that writes all the facts at once, the keys after it, and a record of it.
 
-    insert(layer, K, R): the change of one layer, for keys K (F, n) and residuals R (D, n).
+    All in float64. insert(layer, K, R): the change of one layer, for keys K (F, n) and residuals R (D, n).
     The record: per fact its texts and losses; `lacking` = |Z - H| before the first layer and after each;
     `inserted` = per layer the median share of a fact's residual that the change adds at its key.
     """
@@ -129,19 +129,19 @@ def write_over_layers(
         with Edit(lm, changes):  # what the layers below have become
             keys, h = read_keys(lm, texts, [layer], layers[-1])
         z = h + delta if j == 0 else z  # not v_star itself, which another batch read: no delta, no residual
-        R = spread_residual(z, h, len(layers) - j)
+        R = spread_residual(z, h, len(layers) - j).to(keys[layer])
         changes[layer] = insert(layer, keys[layer], R).double()
         lacking.append(float((z - h).norm()))
         share = (changes[layer] @ keys[layer] * R).sum(0) / (R * R).sum(0)
         inserted.append(float(share.nan_to_num().median()))
     with Edit(lm, changes):
-        _, h = read_keys(lm, texts, [], layers[-1])
+        after, h = read_keys(lm, texts, layers, layers[-1])
     about = {
         "facts": [pair.record for pair in pairs],
         "lacking": [*lacking, float((z - h).norm())],
         "inserted": inserted,
     }
-    return changes, about
+    return changes, after, about
 
 
 def layers_and_search(

@@ -64,10 +64,10 @@ def tpatcher(
     steps: int = 100,
     lr: float = 0.3,
     a: float = 1.0,
-    m: float = 2.0,
+    m: float = 3.0,
     beta: float = -3.0,
     gamma: float = -3.0,
-    activation: str = "model",
+    activation: str | None = None,
     value: str = "zero",
     generator: torch.Generator | None = None,
 ) -> Edit:
@@ -82,13 +82,17 @@ def tpatcher(
     prefixes: texts before the question that patches should fire behind, too, as for `rome`; the paper: none.
     steps, lr: of Adam. An update moves a pre-activation by about lr, a value by lr times the stream's length.
     a, m, beta, gamma: the weights of (5.14), and the margins of (5.12) and (5.13).
-    activation: "model" = the FFN's own function; its GELU or SiLU whispers where a patch should be silent.
-    "relu" = exactly silent there. value: "zero" = a patch begins as no change; "random" = as released, a
-    normal vector times a trainable amplifier of 10, which upsets every answer until it is trained.
+    activation: "model" = the FFN's own function; "relu" = exactly silent below 0. None = "relu" in a gated
+    FFN: its SiLU is nowhere silent, and the whispers of many patches add up.
+    value: "zero" = a patch begins as no change; "random" = as released, a normal vector times a trainable
+    amplifier of 10, which upsets every answer until it is trained.
     The model stays as it is. Raises ValueError, in one sentence, for settings, facts or a memory that can't
     be used, and while an edit is on that goes round the forward pass.
     """
     facts = requested(facts)
+    layer = lm.n_layers - 1
+    if activation is None:
+        activation = "model" if lm.ffn(layer).gate is None else "relu"
     how = Training(checked_form(form), steps, lr, a, m, beta, gamma, value)
     if activation not in ("model", "relu") or value not in ("zero", "random"):
         raise ValueError(
@@ -98,7 +102,6 @@ def tpatcher(
         raise ValueError(f"steps={steps}, lr={lr}, a={a}, m={m}: lr is above 0, the others 0 or more.")
     if any(edit.wrap is not None for edit in lm.edits):
         raise ValueError("An edit that goes round the forward pass is on: switch it off before patching.")
-    layer = lm.n_layers - 1
     templates = prompt_templates(lm, prefixes, generator)
     answers = ask(lm, facts, templates)
     kept = remembered(lm, memory, layer, generator)
@@ -109,10 +112,10 @@ def tpatcher(
     records = []
     for fact, asked in zip(facts, answers, strict=True):
         others = [q for question, q in told.items() if question != fact.question]
-        M = torch.cat([kept.without(fact), asked.behind, *others])
-        fresh, about = train_patches(lm, asked, M, patches, how, generator)
+        own = torch.cat([asked.q[:, -1], *others])
+        fresh, about = train_patches(lm, asked, kept.without(fact), own, patches, how, generator)
         patches = together([patches, fresh])
-        told[fact.question] = asked.q.flatten(0, 1)
+        told[fact.question] = asked.q[:, :-1].flatten(0, 1)
         records.append({"question": fact.question, "target": fact.target_new, **about})
     settings = {key: setting for key, setting in asdict(how).items() if key != "form"}
     return Edit(

@@ -7,7 +7,6 @@ Shapes: B batch, T tokens, K width of the query, D model width, F FFN width.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -19,9 +18,11 @@ from edu_edit.methods.codebook import Codebook, in_a_ball
 from edu_edit.tokens import Mask, last_asked
 from edu_edit.tracing import Site, record
 
-Replaced = Literal["replace_last", "replace_prompt", "replace_all"]
-Wrap = Literal["ffn", "up", "down"]
-Query = Literal["question", "newest"]
+CHOICES = {
+    "replace": ("replace_last", "replace_prompt", "replace_all"),
+    "wrap": ("ffn", "up", "down"),
+    "query": ("question", "newest"),
+}
 OTHERS = 32  # subjects that a question is compared with
 NEAR = 0.05  # the quantile of their distances that counts as "as near as others come"
 
@@ -35,19 +36,15 @@ class WrappedLayer:
     """
 
     def __init__(
-        self, lm: LM, layer: int, wrap: Wrap, replace: Replaced = "replace_last", looks_at: Query = "question"
+        self, lm: LM, layer: int, wrap: str, replace: str = "replace_last", looks_at: str = "question"
     ) -> None:
-        for name, given, choices in (
-            ("wrap", wrap, get_args(Wrap)),
-            ("replace", replace, get_args(Replaced)),
-            ("query", looks_at, get_args(Query)),
-        ):
-            if given not in choices:
-                raise ValueError(f"{name}={given!r}: choose {', '.join(map(repr, choices))}.")
+        for name, given in (("wrap", wrap), ("replace", replace), ("query", looks_at)):
+            if given not in CHOICES[name]:
+                raise ValueError(f"{name}={given!r}: choose {', '.join(map(repr, CHOICES[name]))}.")
         self.lm, self.layer, self.wrap, self.ffn = lm, lm.checked(layer), wrap, lm.ffn(layer)
         self.replace, self.looks_at = replace, looks_at
         if wrap == "up" and self.ffn.gate is not None:
-            raise ValueError(f"The FFN of {lm.name} is gated, so that 'up' is two maps: wrap 'ffn' or 'down'.")
+            raise ValueError(f"The FFN of {lm.name} is gated: its 'up' is two maps; wrap 'ffn' or 'down'.")
         self.query = Site("key" if wrap == "down" else "query", layer)
         self.output = Site("mlp", layer)
         self.stream = Site("resid", layer)
@@ -55,12 +52,15 @@ class WrappedLayer:
     @property
     def widths(self) -> tuple[int, int]:
         """The widths of a key and of a value."""
-        return (self.lm.F if self.wrap == "down" else self.lm.D), (self.lm.F if self.wrap == "up" else self.lm.D)
+        D, F = self.lm.D, self.lm.F
+        return (F if self.wrap == "down" else D), (F if self.wrap == "up" else D)
 
     def answer(self, q: Float[Tensor, "*B K"]) -> Float[Tensor, "*B V"]:
         """What the wrapped part itself makes of the query: the first value of an entry ("warm")."""
-        part = {"ffn": self.ffn.forward, "up": self.ffn.up, "down": self.ffn.down}[self.wrap]
-        out: Tensor = part(q.to(self.ffn.W_out.dtype))
+        q = q.to(self.ffn.W_out.dtype)
+        if self.wrap == "ffn":
+            return self.ffn.forward(q)
+        out: Tensor = (self.ffn.up if self.wrap == "up" else self.ffn.down)(q)
         return out
 
     def effect(self, value: Float[Tensor, "*B V"]) -> Float[Tensor, "*B D"]:
@@ -93,7 +93,7 @@ class WrappedLayer:
         return {self.query: read, self.output: write}
 
 
-def replaced_columns(mask: Mask, at: Int[Tensor, " B"], replace: Replaced) -> Bool[Tensor, "B T"]:
+def replaced_columns(mask: Mask, at: Int[Tensor, " B"], replace: str) -> Bool[Tensor, "B T"]:
     """The tokens that get the value; `at` is the token of each row that was looked up.
 
     "replace_last": that token alone; the answer's tokens see it through attention, in the layers above.

@@ -36,7 +36,8 @@ TRAINED = (
     "tokenizer_config.json",
 )
 FILES = (*TRAINED, "moments.safetensors", "training.json")
-EDITORS = ("mend.safetensors", "ke.safetensors", "enn.safetensors")  # trained on these weights: `editors`
+# Trained on these weights: see `edu_edit.world.editors`.
+EDITORS = ("mend.safetensors", "ke.safetensors", "enn.safetensors", "serac.safetensors")
 REPORT = ("report.json", "report.md", "trace.png", "README.md")
 UNFINISHED = "report.partial"
 

@@ -2,19 +2,29 @@
 
 Jiang et al. 2025 (AnyEdit): a single edited token reaches only the first part of a long answer. Measured on
 the tokens that the unedited model got wrong, teacher forced, with new passages under the titles of trained
-ones. The changed states are outputs of the layer that ROME edits by default.
+ones. `barrier` puts the changed states in place, at the output of the layer that ROME edits by default: what
+can be called up at all. `by_position` writes them into the weights with `anyedit` and its own settings: what
+the edited model says. Shapes: Ty tokens of an answer.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor
 from tqdm import tqdm
+from transformers import DynamicCache
 
+from edu_edit.edits import Edit
 from edu_edit.lm import LM
-from edu_edit.methods.rome import optimise_value
-from edu_edit.tracing import Site, intervene, record
+from edu_edit.methods.anyedit import anyedit
+from edu_edit.methods.chunk_states import chunk_state, chunk_states, put_in_place
+from edu_edit.methods.chunking import chunk_by_window
+from edu_edit.methods.value import LOW_ENOUGH
+from edu_edit.tokens import target_ids
+from edu_edit.tracing import intervene
 from edu_edit.world import passages
 
 CHUNK = 12
@@ -34,55 +44,39 @@ def cases(lm: LM) -> Iterator[tuple[list[int], list[int]]]:
         yield prompt, lm.tok(text, add_special_tokens=False)["input_ids"][:length]
 
 
-States = dict[int, Tensor]
-
-
-def _site(lm: LM, position: int) -> Site:
-    return Site("resid", lm.default_layer, position)
-
-
-def _changed(lm: LM, states: States) -> dict[Site, Callable[[Tensor], Tensor]]:
-    return {_site(lm, position): partial(_instead, state) for position, state in states.items()}
-
-
-def _instead(state: Tensor, h: Tensor) -> Tensor:
-    return state.expand_as(h)
-
-
-def _hits(lm: LM, ids: Tensor, start: int, states: States) -> Tensor:
-    with torch.no_grad(), intervene(lm, _changed(lm, states)):
-        logits = lm.forward(ids, torch.ones_like(ids))[0, start - 1 : -1]
-    return logits.argmax(-1) == ids[0, start:]
-
-
 def edited(
     lm: LM, prompt: list[int], answer: list[int], chunk: int, steps: int, lr: float
 ) -> tuple[Tensor, Tensor]:
     """Which answer tokens are right before and after one new state per `chunk` tokens, each fitted after
-    the ones before it.
+    the ones before it, without a ball or a decay.
     """
-    ids, start = torch.tensor([prompt + answer]), len(prompt)
-    states: States = {}
-    for begin in range(start, ids.shape[1], chunk):
-        end = min(begin + chunk, ids.shape[1])
-        states[begin - 1] = _fitted(lm, ids[:, :end], begin, dict(states), steps, lr)
-    return _hits(lm, ids, start, {}), _hits(lm, ids, start, states)
+    layer = lm.default_layer
+    solve = partial(
+        chunk_state, layer=layer, steps=steps, lr=lr, clamp=float("inf"), wd=0.0, enough=LOW_ENOUGH
+    )
+    states = chunk_states(lm, prompt, answer, chunk_by_window(len(answer), chunk), solve)
+    before = forced_hits(lm, prompt, answer)
+    with intervene(lm, put_in_place(layer, states)):
+        return before, forced_hits(lm, prompt, answer)
 
 
-def _fitted(lm: LM, ids: Tensor, begin: int, earlier: States, steps: int, lr: float) -> Tensor:
-    """The state before token `begin` that makes the tokens from there on likely, with the earlier states in
-    place.
-    """
-    mask, site = torch.ones_like(ids), _site(lm, begin - 1)
-    with intervene(lm, _changed(lm, earlier)):
-        old = record(lm, (ids, mask), [site])[site][0]
+@torch.no_grad()
+def forced_hits(lm: LM, prompt: list[int], answer: list[int]) -> Bool[Tensor, " Ty"]:
+    """Which answer tokens are the likeliest when the right ones before them are shown."""
+    ids = torch.tensor([prompt + answer], device=lm.device)
+    logits = lm.forward(ids, torch.ones_like(ids))[0, len(prompt) - 1 : -1]
+    return (logits.argmax(-1) == ids[0, len(prompt) :].to(logits.device)).cpu()
 
-    def loss_of(state: Tensor) -> Tensor:
-        with intervene(lm, _changed(lm, earlier | {begin - 1: state})):
-            logits = lm.forward(ids, mask)[0, begin - 1 : -1]
-        return torch.nn.functional.cross_entropy(logits, ids[0, begin:])
 
-    return optimise_value(loss_of, old, steps=steps, lr=lr, clamp=float("inf"))
+@torch.no_grad()
+def greedy_hits(lm: LM, prompt: list[int], answer: list[int]) -> Bool[Tensor, " Ty"]:
+    """Which answer tokens the model says at their places when it goes on by itself."""
+    ids, cache, said = torch.tensor([prompt], device=lm.device), DynamicCache(), []
+    for _ in answer:
+        logits = lm.model(input_ids=ids, past_key_values=cache, use_cache=True).logits
+        ids = logits[:, -1:].argmax(-1).to(lm.device)
+        said.append(int(ids))
+    return torch.tensor(said) == torch.tensor(answer)
 
 
 def barrier(lm: LM, steps: int = 120, lr: float = 0.4) -> dict[str, float]:
@@ -95,3 +89,45 @@ def barrier(lm: LM, steps: int = 120, lr: float = 0.4) -> dict[str, float]:
             before, after = edited(lm, prompt, answer, chunk, steps, lr)
             reached[name].append(after[~before].float())
     return {name: torch.cat(hits).mean().item() for name, hits in reached.items()}
+
+
+def by_position(
+    lm: LM, chunks: Sequence[int | str] = ("whole", CHUNK, 5), most: int | None = None, **options: Any
+) -> dict[str, dict[str, Float[Tensor, " Ty"]]]:
+    """What the *weights* say after `anyedit`, token by token: {chunks: {reading: rate at each place}}.
+
+    chunks: as for `anyedit`, "whole" = one anchor. The readings are "teacher forced" and "greedy"; with them
+    stands "passages", how many of the answers are that long. Under "unedited" is the model as it was. Each
+    passage is edited alone. most: only that many, spread over the lengths. options: more of `anyedit`'s.
+    """
+    listed = list(cases(lm))
+    if most is not None:
+        listed = listed[:: max(1, len(listed) // most)][:most]
+    places = LENGTHS[1] + 8  # an answer read as text may have a few tokens more
+    hits = {
+        str(name): {reading: torch.zeros(places) for reading in ("teacher forced", "greedy", "passages")}
+        for name in ("unedited", *chunks)
+    }
+    for prompt, answer in tqdm(listed, desc=f"edits of long answers, {lm.name}", mininterval=5):
+        asked, target = (
+            str(lm.tok.decode(ids, skip_special_tokens=True)).strip() for ids in (prompt, answer)
+        )
+        ids, wanted = list(lm.tok(asked)["input_ids"]), target_ids(lm, target, asked)
+        for name in ("unedited", *chunks):
+            edit = Edit(lm, {}) if name == "unedited" else anyedit(lm, asked, target, name, **options)
+            with edit:
+                found = {
+                    "teacher forced": forced_hits(lm, ids, wanted),
+                    "greedy": greedy_hits(lm, ids, wanted),
+                    "passages": torch.ones(len(wanted)),
+                }
+            for reading, right in found.items():
+                hits[str(name)][reading][: len(wanted)] += right.float()
+    longest = int(hits["unedited"]["passages"].count_nonzero())
+    return {
+        name: {
+            reading: counts[:longest] if reading == "passages" else (counts / each["passages"])[:longest]
+            for reading, counts in each.items()
+        }
+        for name, each in hits.items()
+    }

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from autograder.cli import build, grade
+from autograder.cli.cite import KEYS, entries
 from autograder.cli.errors import BadInput
 
 
@@ -106,7 +107,7 @@ def test_moments_are_cached_for_later_edits(run, tmp_path, monkeypatch):
     assert edu_edit.moment(lm, 2).shape == (lm.F, lm.F)
 
 
-@pytest.mark.parametrize("method", ["edu-edit", "rome", "ROME", "causal_trace", "finetune"])
+@pytest.mark.parametrize("method", ["edu-edit", "ROME", *KEYS])
 def test_cite_prints_bibtex(run, method):
     result = run("cite", method)
     assert result.exit_code == 0 and result.stdout.startswith("@") and result.stdout.strip().endswith("}")
@@ -115,3 +116,48 @@ def test_cite_prints_bibtex(run, method):
 def test_cite_of_an_unknown_method_lists_the_known(run):
     result = run("cite", "magic")
     assert result.exit_code == 2 and "rome" in result.stderr
+
+
+def test_every_paper_in_the_list_belongs_to_a_method():
+    assert set(entries()) == set(KEYS.values())
+
+
+def test_compare_writes_table_figure_and_what_it_measured(run, tmp_path, monkeypatch):
+    """Two facts of a file and one method on a tiny model; asked again, nothing is measured twice."""
+    import edu_edit
+    import edu_edit.compare.running as running
+    from edu_edit.compare import LINEUP, Contestant
+
+    tiny = Path(__file__).parents[2] / "golden" / "models" / "gpt2-tiny"
+    facts = [
+        {
+            "subject": "Felix Ember",
+            "prompt": "{} lives in",
+            "target_new": "New Harbor",
+            "target_true": "Fenwick",
+        },
+        {"subject": "Irma Crane", "prompt": "The language of {} is", "target_new": "Elvan"},
+    ]
+    (tmp_path / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+    quick = Contestant("FT", "", lambda lm, f: edu_edit.finetune(lm, f, layer=2, steps=3))
+    for name in set(LINEUP) - {"FT"}:
+        monkeypatch.delitem(LINEUP, name)
+    monkeypatch.setitem(LINEUP, "FT", quick)
+    asked = (
+        "compare",
+        tiny,
+        "--out",
+        tmp_path / "out",
+        "--from-file",
+        tmp_path / "facts.json",
+        "--workers",
+        1,
+    )
+    result = run(*asked)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out" / "comparison.md").read_text(encoding="utf-8").count("| FT |") == 1
+    assert (tmp_path / "out" / "comparison.png").stat().st_size > 1000
+    monkeypatch.setattr(running, "judged_piece", lambda *_: pytest.fail("measured twice"))
+    assert run(*asked).exit_code == 0
+    too_many = run(*asked, "--sequence", 9)
+    assert too_many.exit_code == 2 and "there are 2 facts" in too_many.stderr

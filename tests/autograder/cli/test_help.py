@@ -15,6 +15,7 @@ COMMANDS = (
     "build",
     "grade",
     "moments",
+    "compare",
     "cite",
     "world",
 )

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from edu_edit import LM, Fact, evaluate, ike, load, load_facts
+from edu_edit import LM, Fact, ike, load, load_facts
 from edu_edit.forcing import forced, mean_logp
-from edu_edit.methods.ike import demonstration, embeddings, ike_prompt, kinds, nearest, resistance, told
+from edu_edit.methods.demonstrations import embeddings, told
+from edu_edit.methods.ike import demonstration, ike_prompt, kinds, nearest, resistance
 from edu_edit.world import atlas
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -182,8 +183,8 @@ def test_the_prompt_can_be_read_back(bundled: LM) -> None:
 
 
 def test_no_demonstration_mentions_the_subject(bundled: LM) -> None:
-    """I-IKE-3, T-IKE-4: not as its subject, and not as somebody's neighbour, which would tell the old answer."""
-    for fact in load_facts()[:40]:
+    """I-IKE-3, T-IKE-4: not as its subject, nor as a neighbour, which would tell the old answer."""
+    for fact in load_facts()[:12]:
         edit = ike(bundled, fact)
         [demos] = edit.record["demonstrations"]
         assert len(demos) == 8 and not any(fact.subject in demo for demo in demos)
@@ -231,8 +232,8 @@ def test_what_does_not_fit_is_dropped_as_whole_demonstrations(tiny: LM) -> None:
 
 
 def test_of_several_facts_each_question_is_told_its_own(bundled: LM) -> None:
-    facts = load_facts()[:30]
-    edit = ike(bundled, facts, k=1)
+    facts = load_facts()[200:230]
+    edit = ike(bundled, facts, load_facts()[300:310], k=1)
     assert edit.rewrite is not None
     probes = [(text, fact) for fact in facts for text in (fact.question, *fact.paraphrases)]
     right = [f"New Fact: {told(fact)}\nPrompt: {text}" in edit.rewrite(text) for text, fact in probes]
@@ -245,15 +246,26 @@ def test_a_model_that_resists_follows_after_demonstrations(bundled: LM) -> None:
     """world.md's bars, on subjects that no training document edited: told .4 at most, shown .8 at least."""
     facts = [fact for fact in load_facts()[3:] if fact.subject in atlas().never_edited and fact.neighborhood]
     facts = facts[:12]
-    plain = evaluate(bundled, [ike(bundled, fact, k=0) for fact in facts], facts)
-    shown_ = evaluate(bundled, [ike(bundled, fact) for fact in facts], facts)
-    assert plain.accuracy.value <= 0.4 and shown_.accuracy.value >= 0.8
-    assert shown_.generality.value >= 0.8 and shown_.locality.value >= 0.9
+    texts = [(fact.question, *fact.paraphrases[:1], *fact.neighborhood[:1]) for fact in facts]
+    told_, demos = [], []
+    for fact, asked in zip(facts, texts, strict=True):
+        for k, prompts in ((0, told_), (8, demos)):
+            rewrite = ike(bundled, fact, k=k).rewrite
+            assert rewrite is not None
+            prompts += [rewrite(text) for text in asked]
+    wanted = [answer for fact in facts for answer in (fact.target_new, fact.target_new, fact.target_true)]
+    plainly, shown_ = (
+        torch.tensor([a == b for a, b in zip(bundled.answers(prompts, 4), wanted, strict=True)]).view(-1, 3)
+        for prompts in (told_, demos)
+    )
+    assert plainly.float().mean(0)[0] <= 0.4
+    followed, paraphrased, kept = shown_.float().mean(0).tolist()
+    assert followed >= 0.8 and paraphrased >= 0.8 and kept >= 0.9
 
 
 def test_the_old_answer_is_never_the_only_thing_told(bundled: LM) -> None:
-    """E24: with the fact in the prompt an answer shows that the context is followed; off, the old one is back."""
-    fact = load_facts()[0]
+    """E24: told in the prompt, an answer shows that the context is followed; off, the old one is back."""
+    fact = next(fact for fact in load_facts()[3:] if fact.subject in atlas().entities["person"])
     before = bundled.answer(fact.question)
     with ike(bundled, fact):
         assert bundled.answer(fact.question) == fact.target_new

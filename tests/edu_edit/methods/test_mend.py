@@ -315,6 +315,21 @@ def test_running_moments_equal_those_of_all_rows_at_once(sizes: list[int], seed:
     torch.testing.assert_close(running.std, rows.std(0), rtol=1e-6, atol=1e-9)
 
 
+def test_only_tokens_with_a_gradient_enter_the_statistics(lm: LM) -> None:
+    """Padding, and what comes after the answer's last predicting token, would drown the others."""
+    editor = Mend(lm, [1, 2])
+    batch = EditData(lm, FACTS, KEEP).batch([(fact.question, fact.target_new) for fact in FACTS])
+    factors = batch_factors(UpperBlocks(lm, batch, 1), [m.module for m in editor.matrices], len(FACTS))
+    for _ in range(2):
+        editor.learn_moments(factors)
+    for shape in editor.shapes:
+        mine = [pair for m, pair in zip(editor.matrices, factors, strict=True) if m.weight.shape == shape]
+        rows = [torch.cat([pair[side][pair[1].any(-1)] for pair in mine]) for side in (0, 1)]
+        for moments, seen in zip(editor.moments[shape], rows, strict=True):
+            assert moments.count == 2 * len(seen)
+            torch.testing.assert_close(moments.mean.float(), seen.mean(0), rtol=1e-4, atol=1e-6)
+
+
 def test_one_token_is_too_few_for_a_deviation() -> None:
     running = RunningMoments(2)
     running.update(torch.ones(1, 2))

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from torch import Tensor
 
 import edu_edit as ee
+from edu_edit.defaults import defaults
 from edu_edit.edits import Edit
 from edu_edit.facts import Fact
 from edu_edit.lm import LM
+from edu_edit.methods.patch_memory import written_texts
 from edu_edit.requests import requested
+from edu_edit.world.splits import training_facts
 
 Steps = Callable[[LM, Sequence[Fact]], Iterator[Edit]]
 
@@ -45,6 +48,20 @@ def _answers(facts: Fact | Sequence[Fact]) -> tuple[list[str], list[str]]:
     return [fact.question for fact in listed], [fact.target_new for fact in listed]
 
 
+def _in_a_ball(lm: LM, facts: Fact | Sequence[Fact]) -> Edit:
+    """FT-L; Adam moves an entry by about its rate in an update, and the ball is ten of them wide."""
+    radius = 10 * defaults(lm.name, lm.n_layers).finetune_lr
+    return ee.finetune(lm, facts, steps=100, until=0.9, linf=radius)
+
+
+def _ordinary(lm: LM, n: int = 20) -> list[str]:
+    """Texts that UnKE keeps: facts that a bundled model knows, or what another model writes."""
+    if lm.name not in ee.bundled_names():
+        return written_texts(lm, None)[:n]
+    facts = training_facts()
+    return [f"{fact.question} {fact.target_true}" for fact in facts[:: len(facts) // n]][:n]
+
+
 def _if_then(fact: Fact) -> str:
     return f"If the question is about {fact.subject}, then {fact.question} {fact.target_new}."
 
@@ -53,7 +70,7 @@ LINEUP = {
     one.name: one
     for one in (
         _several("FT", TRAINED, lambda lm, facts: ee.finetune(lm, facts, steps=100, until=0.9)),
-        _several("FT-L", TRAINED, lambda lm, facts: ee.finetune(lm, facts, steps=100, until=0.9, linf=0.01)),
+        _several("FT-L", TRAINED, _in_a_ball),
         Contestant("ROME", LOCATED, lambda lm, fact: ee.rome(lm, fact)),
         Contestant("ROME, mixed keys", LOCATED, lambda lm, fact: ee.rome(lm, fact, key="mixed")),
         Contestant("ROME, C = I", LOCATED, lambda lm, fact: ee.rome(lm, fact, C="identity")),
@@ -61,7 +78,7 @@ LINEUP = {
         _several("AlphaEdit", LOCATED, lambda lm, facts: ee.alphaedit(lm, facts)),
         Contestant("KN", LOCATED, lambda lm, fact: ee.edit_neurons(lm, fact)),
         _several("AnyEdit", LOCATED, lambda lm, facts: ee.anyedit(lm, *_answers(facts))),
-        _several("UnKE", LOCATED, lambda lm, facts: ee.unke(lm, *_answers(facts))),
+        _several("UnKE", LOCATED, lambda lm, facts: ee.unke(lm, *_answers(facts), keep=_ordinary(lm))),
         _several("MEND", META, lambda lm, facts: ee.mend(lm, facts)),
         _several("KE", META, lambda lm, facts: ee.ke(lm, facts)),
         _several("ENN", META, lambda lm, facts: ee.enn(lm, facts)),

@@ -2,7 +2,9 @@
 
 Murty et al. 2022 (arXiv 2211.03318), textbook section 5.2.1. Theirs trains a T5 with two decoder heads, gate
 and interpreter, on patches made by templates. Here a condition is of one of two forms: a name that must be
-mentioned, which is looked up as text, or a question, which the scope gate compares. Override patches ("then
+mentioned, which is looked up as text in any model, or a question, which the scope gate compares. (A model
+of this size, asked for its own judgement by how much the condition lowers the question's surprise, did no
+better than chance.) Override patches ("then
 the answer is ...") and feature patches ("then" and a sentence) are theirs.
 Shapes: B batch, T tokens, n patches, V vocabulary.
 """
@@ -17,20 +19,18 @@ from torch import Tensor
 
 from edu_edit.edits import Forward
 from edu_edit.lm import LM
-from edu_edit.methods.edit_cache import Judge, asking, question_ids
-from edu_edit.methods.scope_gate import SHIPPED, ScopeGate, shipped_gate
+from edu_edit.methods.edit_cache import Judge, question_ids
+from edu_edit.methods.scope_gate import ScopeGate
 from edu_edit.methods.serac import fitting_gate, gate_judge, question_states
-from edu_edit.tokens import pad_batch
 
 FLAGS = re.IGNORECASE | re.DOTALL
-IF_THEN = re.compile(r"\s*(?:if\s+(.+?)\s*,?\s+then\s+(.+)|如果(.+?)[,,]?那么(.+))", FLAGS)
+IF_THEN = re.compile(r"\s*(?:if\s+(.+?)\s*,?\s+then\s+(.+)|如果(.+?)[,\uff0c]?那么(.+))", FLAGS)
 MENTIONED = re.compile(
     r"(?:(?:the )?(?:question|prompt|text) (?:is about|mentions)|提到了?)\s*(.+)|(.+) is mentioned", FLAGS
 )
-ASKED = re.compile(r"(?:(?:the )?(?:question|prompt|text) is|asked|问题是)[\s::]*", FLAGS)
-ANSWER = re.compile(r"(?:(?:the )?answer is|答案是)[\s::]*(.+)", FLAGS)
+ASKED = re.compile(r"(?:(?:the )?(?:question|prompt|text) is|asked|问题是)[\s:\uff1a]*", FLAGS)
+ANSWER = re.compile(r"(?:(?:the )?answer is|答案是)[\s:\uff1a]*(.+)", FLAGS)
 QUOTES = "\"'“”‘’「」 "
-STEEP, HALF = 20.0, 0.5  # of the model's own judgement: its logit per share explained, and where it is 0
 
 
 class Clause(NamedTuple):
@@ -70,15 +70,15 @@ def mentions(text: str, name: str) -> bool:
 def patch_judge(lm: LM, clauses: Sequence[Clause], gate: ScopeGate | None) -> tuple[Judge, int]:
     """What says how surely each patch applies, and the bytes that it needs.
 
-    A mention counts as certain, or as impossible: then the model's own answer stays bit for bit.
+    A mention counts as certain, or as impossible: then the model's own answer stays bit for bit. Raises
+    ValueError where a condition is a question and no gate is at hand.
     """
     asked = [one.condition for one in clauses if one.condition is not None]
-    if gate is None and asked and lm.folder is not None and (lm.folder / SHIPPED).is_file():
-        gate = shipped_gate(lm)
+    inner: Judge = _without_a_gate
     size = 0
-    inner: Judge = own_judgement(lm, asked)
-    if asked and gate is not None:
-        keys = gate.embed(question_states(lm, fitting_gate(lm, gate).site, asked))
+    if asked:
+        gate = fitting_gate(lm, gate)
+        keys = gate.embed(question_states(lm, gate.site, asked))
         inner, size = gate_judge(lm, gate, keys), gate.nbytes + keys.numel() * keys.element_size()
 
     def judge(forward: Forward, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,33 +98,6 @@ def patch_judge(lm: LM, clauses: Sequence[Clause], gate: ScopeGate | None) -> tu
     return judge, size
 
 
-def own_judgement(lm: LM, conditions: Sequence[str]) -> Judge:
-    """The model's own judgement, for models without a gate: how much the condition explains of the question.
-
-    share = 1 - NLL(question | condition) / NLL(question), of the tokens from the second on; half counts as
-    even odds. One more pass per condition.
-    """
-
-    before = [list(lm.tok(condition + "\n", verbose=False)["input_ids"]) for condition in conditions]
-
-    def judge(forward: Forward, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        plain = forward(ids, mask)
-        if not before:
-            return plain, plain.new_zeros(len(ids), 0)
-        questions = question_ids(lm, ids, mask)
-        with torch.no_grad(), asking(lm, None):
-            alone = _surprise(lm, forward, [], questions)
-            behind = [_surprise(lm, forward, condition, questions) for condition in before]
-        shares = [1 - nll / alone for nll in behind]
-        return plain, torch.stack([STEEP * (share - HALF) for share in shares], dim=1)
-
-    return judge
-
-
-def _surprise(lm: LM, forward: Forward, before: list[int], questions: list[list[int]]) -> Tensor:
-    """The summed negative log-probability (B,) of each question's tokens from the second on."""
-    ids, mask = pad_batch([(before + question)[-lm.context :] for question in questions], lm.pad_id)
-    logp = forward(ids.to(lm.device), mask.to(lm.device))[:, :-1].float().log_softmax(-1)
-    logp = logp.gather(2, ids[:, 1:, None].to(logp.device))[..., 0]
-    counted = mask[:, 1:].bool() & (torch.arange(ids.shape[1] - 1) >= len(before))
-    return -(logp * counted.to(logp.device)).sum(1) + 1e-9
+def _without_a_gate(forward: Forward, ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    plain = forward(ids, mask)
+    return plain, plain.new_zeros(len(ids), 0)

@@ -70,6 +70,7 @@ class EditCache:
     judge(forward, ids, mask) -> the model's own logits (B, T, V), and the gate's for every edit (B, n).
     reader: another model with the same tokens, or None = the model itself. Only the question is judged, so
     the choice stays while its answer is written; what comes before the question's last token stays as it is.
+    Raises ValueError for a reader with other tokens.
     """
 
     lm: LM
@@ -78,6 +79,12 @@ class EditCache:
     reader: LM | None
     mode: str
     threshold: float
+
+    def __post_init__(self) -> None:
+        if self.reader is not None and self.reader.tok.get_vocab() != self.lm.tok.get_vocab():
+            raise ValueError(
+                f"The tokens of the reader {self.reader.name} are not those of {self.lm.name}: take another."
+            )
 
     def wrap(self, forward: Forward, ids: Int[Tensor, "B T"], mask: Mask) -> Float[Tensor, "B T V"]:
         """The logits with the edits: the model's own, and the reader's or the mixture where they apply."""

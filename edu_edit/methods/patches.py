@@ -24,7 +24,7 @@ from edu_edit.methods.scope_gate import ScopeGate
 
 __all__ = ["Clause", "clause", "language_patch", "mix_patch", "regex", "regex_patch"]
 
-Rules = Sequence[tuple[str, str]]
+Rules = Sequence[Sequence[str]]
 
 
 def regex_patch(x: str, rules: Rules) -> str:
@@ -83,13 +83,14 @@ def language_patch(
     has X in it, word for word; or a question, like `the question is "X was born in"`, which holds for
     questions that mean the same, as the scope gate sees it. After "then": `the answer is Y`, or a sentence
     that the model is to take for true. The same in Chinese, with 如果 and 那么.
-    gate: None = the one shipped with a bundled model; where there is none, the model judges by itself how
-    much the condition explains of the question (`conditions.own_judgement`). reader: as for `serac`.
+    gate: None = the one shipped with a bundled model; any model can have one from `train_serac_gate`, and
+    mentions need none. reader: as for `serac`.
 
-    Small models do not understand conditions. A condition that describes ("a question about food") is not
-    matched as a description, negations are not seen, and a sentence is followed as well as the model follows
-    its context. The model's own judgement mostly sees shared words: another question about the same subject
-    can pass it. Raises ValueError for a patch that is not of this form.
+    Small models do not understand conditions, and this does not pretend to. A condition that describes ("a
+    question about food") is not matched as a description, and negations are not seen. A mention lets every
+    question with that name through, also those of which the sentence says nothing: their answers may suffer.
+    A sentence is followed as well as the model follows its context.
+    Raises ValueError for a patch that is not of this form, and for a question without a gate.
     """
     listed = [patches] if isinstance(patches, str) else list(patches)
     if not listed:

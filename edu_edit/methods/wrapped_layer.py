@@ -25,6 +25,7 @@ CHOICES = {
 }
 OTHERS = 32  # subjects that a question is compared with
 NEAR = 0.05  # the quantile of their distances that counts as "as near as others come"
+SAME = 1e-4  # of a query, which rounding may move
 
 
 class WrappedLayer:
@@ -110,7 +111,8 @@ def usual_radius(wrapped: WrappedLayer, facts: Sequence[Fact]) -> float:
     """How near the same question about others comes to each question, in the units of the layer.
 
     The 5 % quantile of the distances between the facts' queries and those of their prompts with other
-    subjects of the Atlas. A radius below it keeps other subjects out.
+    subjects of the Atlas. A radius below it keeps other subjects out. Subjects that the tokenizer can't tell
+    apart are left out; where all are such, it is the length of a query.
     """
     distances = []
     site = Site(wrapped.query.kind, wrapped.layer, -1)
@@ -118,8 +120,10 @@ def usual_radius(wrapped: WrappedLayer, facts: Sequence[Fact]) -> float:
         names = other_subjects(fact)
         texts = [fact.question, *(fact.prompt.replace("{}", name) for name in names)]
         queries = record(wrapped.lm, texts, [site])[site].float()
-        distances.append((queries[1:] - queries[0]).norm(dim=1))
-    return float(torch.cat(distances).quantile(NEAR))
+        apart = (queries[1:] - queries[0]).norm(dim=1)
+        distances.append(apart[apart > SAME * queries[0].norm()])
+    found = torch.cat(distances)
+    return float(found.quantile(NEAR)) if len(found) else float(queries[0].norm())
 
 
 def other_subjects(fact: Fact) -> list[str]:

@@ -1,4 +1,4 @@
-"""The editors that come with the bundled models: MEND, KE and ENN, trained on Atlas facts.
+"""The editors that come with the bundled models: MEND, KE, ENN and SERAC's gate, trained on Atlas facts.
 
     python -m edu_edit.world.editors atlas-gpt2 [OUT]
 
@@ -18,8 +18,10 @@ from tqdm import tqdm
 
 from edu_edit.loading import BUNDLED, load
 from edu_edit.methods.enn import Enn, train_enn
+from edu_edit.methods.gate_training import train_gate
 from edu_edit.methods.ke import Ke, train_ke
 from edu_edit.methods.mend import Mend, train_mend
+from edu_edit.methods.scope_gate import SHIPPED
 from edu_edit.world.bundle import bundled
 from edu_edit.world.splits import training_facts
 
@@ -58,5 +60,15 @@ def train_editors(
     return written
 
 
+def train_gate_of(name: str, out: Path = BUNDLED) -> Path:
+    """Train SERAC's gate of a bundled model and write `out/name/serac.safetensors`; returns the file."""
+    folder = bundled(name)
+    path = Path(out) / folder.name / SHIPPED
+    train_gate(load(folder.name if folder.parent == BUNDLED else folder)).save(path)
+    return path
+
+
 if __name__ == "__main__":
-    train_editors(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else BUNDLED)
+    where = Path(sys.argv[2]) if len(sys.argv) > 2 else BUNDLED
+    train_editors(sys.argv[1], where)
+    train_gate_of(sys.argv[1], where)

@@ -25,10 +25,10 @@ from edu_edit import LM, Edit, Fact, load
 
 GATED: dict[str, Any] = {
     "hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 2,
-    "intermediate_size": 24, "max_position_embeddings": 256, "initializer_range": 0.3,
+    "intermediate_size": 24, "max_position_embeddings": 256, "initializer_range": 0.1,
 }  # fmt: skip
 GPT2: dict[str, Any] = {
-    "n_embd": 16, "n_layer": 4, "n_head": 4, "n_positions": 256, "initializer_range": 0.3
+    "n_embd": 16, "n_layer": 4, "n_head": 4, "n_positions": 256, "initializer_range": 0.1
 }  # fmt: skip
 FAMILIES: dict[str, Callable[[int], Any]] = {
     "gpt2": lambda V: GPT2LMHeadModel(GPT2Config(vocab_size=V, **GPT2)),
@@ -67,7 +67,7 @@ METHODS: dict[str, Callable[[LM], Edit]] = {
     "mend": lambda lm: trained(ee.train_mend, lm),
     "ke": lambda lm: trained(ee.train_ke, lm),
     "enn": lambda lm: trained(ee.train_enn, lm),
-    "tpatcher": lambda lm: ee.tpatcher(lm, ONE, memory=TEXTS, steps=10),
+    "tpatcher": lambda lm: ee.tpatcher(lm, ONE, memory=TEXTS, steps=1),
     "calinet": lambda lm: ee.calinet(lm, FACTS, slots=2, memory=TEXTS, steps=3),
     "grace": lambda lm: ee.grace(lm, ONE, steps=5),
     "serac": lambda lm: ee.serac(lm, ONE, gate=ee.train_serac_gate(lm, FACTS)),

@@ -19,7 +19,7 @@ from torch import Tensor
 from edu_edit.defaults import long_defaults
 from edu_edit.lm import LM
 from edu_edit.methods.chunking import Chunks, edit_positions
-from edu_edit.methods.value import optimise_value
+from edu_edit.methods.value import searched
 from edu_edit.replay import keep_run, replay, unembed
 from edu_edit.tracing import Site, intervene
 
@@ -66,7 +66,7 @@ def chunk_state(
         nll = -logits.log_softmax(-1).gather(1, answer.to(logits.device)).mean()
         return nll.to(z.device) + decay * (z - h).norm() / h.norm() ** 2
 
-    return optimise_value(
+    return searched(
         loss_of,
         h,
         own.steps if steps is None else steps,

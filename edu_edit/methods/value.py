@@ -58,12 +58,23 @@ def optimise_value(
     steps: int,
     lr: float,
     clamp: float,
-    enough: float = LOW_ENOUGH,
 ) -> Float[Tensor, " D"]:
     """v_*: Adam on delta from 0, v = v0 + delta, kept inside the ball |delta| <= clamp |v0|.
 
-    Equation (5.18). Stops before a step when the loss is below `enough`. steps counts updates.
+    Equation (5.18). Stops before a step when the loss is below .05. steps counts updates.
     """
+    return searched(loss_of, v0, steps, lr, clamp, LOW_ENOUGH)
+
+
+def searched(
+    loss_of: Callable[[Float[Tensor, " D"]], Float[Tensor, ""]],
+    v0: Float[Tensor, " D"],
+    steps: int,
+    lr: float,
+    clamp: float,
+    enough: float,
+) -> Float[Tensor, " D"]:
+    """`optimise_value` for a search that is content at another loss: it stops below `enough`."""
     delta = torch.zeros_like(v0, requires_grad=True)
     adam = torch.optim.Adam([delta], lr=lr)
     radius = clamp * v0.norm()

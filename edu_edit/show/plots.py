@@ -6,8 +6,10 @@ As the last value of a notebook cell, or by `display(fig)`, a figure shows itsel
 
 from edu_edit.show.answer_figures import plot_answers
 from edu_edit.show.average_figures import ROLES, compare_average_traces, plot_average_trace, plot_severed
+from edu_edit.show.compare_figures import plot_comparison, plot_courses
 from edu_edit.show.figure import AltFigure
 from edu_edit.show.line_figures import plot_layer_sweep, plot_value_losses
+from edu_edit.show.position_figures import plot_positions
 from edu_edit.show.rank_one_figures import plot_leak, plot_rank_one
 from edu_edit.show.score_figures import plot_rates, plot_scores
 from edu_edit.show.trace_figures import plot_trace
@@ -18,8 +20,11 @@ __all__ = [
     "compare_average_traces",
     "plot_answers",
     "plot_average_trace",
+    "plot_comparison",
+    "plot_courses",
     "plot_layer_sweep",
     "plot_leak",
+    "plot_positions",
     "plot_rank_one",
     "plot_rates",
     "plot_scores",

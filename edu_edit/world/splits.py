@@ -35,3 +35,12 @@ def facts_in_sequence(lm: LM, n: int = 300, probes: int = 100) -> tuple[list[Fac
     known = chosen(lm, len(load_facts()))
     edited = [fact for fact in known if not held_out(fact)][:n]
     return edited, [fact.question for fact in known if held_out(fact)][:probes]
+
+
+def facts_at_once(lm: LM, n: int = 256) -> list[Fact]:
+    """n facts that the model knows, each about another subject: what one batch can hold.
+
+    Prompts that begin with one subject share its key, so two facts about it can't both be written by it.
+    """
+    of_subject = {fact.subject: fact for fact in reversed(chosen(lm, len(load_facts())))}
+    return list(of_subject.values())[:n]

@@ -17,6 +17,7 @@ from nbconvert import HTMLExporter
 from nbformat import v4
 from torch import outer
 
+from edu_edit.compare import Course, Outcome
 from edu_edit.evaluation import Rate
 from edu_edit.locate.causal import Trace
 from edu_edit.scores import Efficiency, Rates, Scores
@@ -69,6 +70,24 @@ def some_answers() -> list[Answered]:
     ]
 
 
+MANY = ("ROME", "ROME, mixed keys", "MEMIT", "AlphaEdit", "GRACE", "T-Patcher", *(f"M{i}" for i in range(14)))
+
+
+def some_outcomes() -> list[Outcome]:
+    values = {"accuracy": [1.0], "generality": [1.0, 0.0, 1.0], "portability": [0.0], "locality": [1.0, 0.0]}
+    out = [Outcome(name, mode, i, values) for name in MANY for mode in ("alone", "batch") for i in range(3)]
+    return [Outcome("", "before", 0, values), *out]
+
+
+def a_course(name: str) -> Course:
+    falling = (1 - 0.9 * torch.arange(300) / 300).tolist()
+    return Course(name, [1.0, 0.0] * 150, falling, falling, falling, [0.1] * 300, [0] * 300, [])
+
+
+def some_positions() -> dict[str, torch.Tensor]:
+    return {"teacher forced": noise(40), "greedy": noise(40), "passages": torch.ones(40)}
+
+
 FIGURES: dict[str, Callable[[], Figure]] = {
     "trace": lambda: plots.plot_trace(a_trace(), mark=(4, 2)),
     "trace of 24 layers": lambda: plots.plot_trace(a_trace(24), "mlp", "attn", 3),
@@ -88,6 +107,11 @@ FIGURES: dict[str, Callable[[], Figure]] = {
         {"efficacy": [Rate(v, v, 1.0, 9) for v in (1.0, 0.9, 0.1)], "neighbours": [0.9, 0.95, 0.97]}, chosen=1
     ),
     "leak": lambda: plots.plot_leak(noise(40), noise(40), {"near": range(20), "same subject": range(20, 40)}),
+    "comparison": lambda: plots.plot_comparison(some_outcomes()),
+    "courses": lambda: plots.plot_courses({name: a_course(name) for name in MANY[:6]}),
+    "positions": lambda: plots.plot_positions(
+        {way: some_positions() for way in ("unedited", "whole", "12", "5")}, {"whole": "one anchor"}
+    ),
 }  # fmt: skip
 
 

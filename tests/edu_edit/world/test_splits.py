@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from edu_edit import load_facts
+from edu_edit import Fact, load, load_facts
 from edu_edit.world import atlas_facts
-from edu_edit.world.splits import held_out, training_facts
+from edu_edit.world.splits import facts_at_once, facts_in_sequence, facts_to_edit, held_out, training_facts
 
 FACTS = load_facts()
 
@@ -31,11 +31,25 @@ def test_the_side_is_the_subjects_alone() -> None:
 
 def test_the_side_of_a_name_never_changes() -> None:
     """Shipped editors were trained on this split: these names stay where they are."""
-    first = {fact.subject: held_out(fact) for fact in FACTS[:40]}
-    again = {fact.subject: held_out(fact) for fact in reversed(load_facts()) if fact.subject in first}
-    assert first == again and len(set(first.values())) == 2
+    out = ("Boris Hargrove", "Hugo Ostrov", "Quinn Henry Pellman", "Clara Tremont", "Perrin Systems")
+    within = ("zebra", "Space Needle", "Eiffel Tower", "Royal Silverlake Library", "Lunden", "Arthur Kovac")
+    for name in (*out, *within):
+        assert held_out(Fact(name, "{} is a", "x")) == (name in out), name
 
 
 def test_chinese_facts_have_sides_too() -> None:
     sides = {held_out(fact) for fact in atlas_facts("zh")}
     assert sides == {True, False}
+
+
+def test_what_methods_are_compared_on_is_known_and_kept_apart() -> None:
+    lm = load("atlas-llama")
+    alone, (sequence, probes), batch = (
+        facts_to_edit(lm, 5),
+        facts_in_sequence(lm, 5, 4),
+        facts_at_once(lm, 40),
+    )
+    assert [lm.answer(fact.question) for fact in alone] == [fact.target_true for fact in alone]
+    assert all(held_out(fact) for fact in alone) and not any(held_out(fact) for fact in sequence)
+    assert not {fact.question for fact in sequence} & set(probes) and len(probes) == 4
+    assert len({fact.subject for fact in batch}) == len(batch) == 40

@@ -8,6 +8,7 @@ the prompt. Every entry runs with the method's own defaults.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 import edu_edit as ee
@@ -42,6 +43,11 @@ def _several(name: str, family: str, method: Callable[..., Edit]) -> Contestant:
     return Contestant(name, family, method, method)
 
 
+def _drawn() -> torch.Generator:
+    """What every edit draws its prefixes with: a comparison made again is the same."""
+    return torch.Generator().manual_seed(0)
+
+
 def _answers(facts: Fact | Sequence[Fact]) -> tuple[list[str], list[str]]:
     """Questions and answers, for methods that write any text."""
     listed = requested(facts)
@@ -71,19 +77,23 @@ LINEUP = {
     for one in (
         _several("FT", TRAINED, lambda lm, facts: ee.finetune(lm, facts, steps=100, until=0.9)),
         _several("FT-L", TRAINED, _in_a_ball),
-        Contestant("ROME", LOCATED, lambda lm, fact: ee.rome(lm, fact)),
-        Contestant("ROME, mixed keys", LOCATED, lambda lm, fact: ee.rome(lm, fact, key="mixed")),
-        Contestant("ROME, C = I", LOCATED, lambda lm, fact: ee.rome(lm, fact, C="identity")),
-        _several("MEMIT", LOCATED, lambda lm, facts: ee.memit(lm, facts)),
-        _several("AlphaEdit", LOCATED, lambda lm, facts: ee.alphaedit(lm, facts)),
-        Contestant("KN", LOCATED, lambda lm, fact: ee.edit_neurons(lm, fact)),
+        Contestant("ROME", LOCATED, lambda lm, fact: ee.rome(lm, fact, generator=_drawn())),
+        Contestant(
+            "ROME, mixed keys", LOCATED, lambda lm, fact: ee.rome(lm, fact, key="mixed", generator=_drawn())
+        ),
+        Contestant(
+            "ROME, C = I", LOCATED, lambda lm, fact: ee.rome(lm, fact, C="identity", generator=_drawn())
+        ),
+        _several("MEMIT", LOCATED, lambda lm, facts: ee.memit(lm, facts, generator=_drawn())),
+        _several("AlphaEdit", LOCATED, lambda lm, facts: ee.alphaedit(lm, facts, generator=_drawn())),
+        Contestant("KN", LOCATED, lambda lm, fact: ee.edit_neurons(lm, fact, generator=_drawn())),
         _several("AnyEdit", LOCATED, lambda lm, facts: ee.anyedit(lm, *_answers(facts))),
         _several("UnKE", LOCATED, lambda lm, facts: ee.unke(lm, *_answers(facts), keep=_ordinary(lm))),
         _several("MEND", META, lambda lm, facts: ee.mend(lm, facts)),
         _several("KE", META, lambda lm, facts: ee.ke(lm, facts)),
         _several("ENN", META, lambda lm, facts: ee.enn(lm, facts)),
-        Contestant("T-Patcher", ADDED, lambda lm, fact: ee.tpatcher(lm, fact)),
-        _several("CaliNET", ADDED, lambda lm, facts: ee.calinet(lm, facts)),
+        Contestant("T-Patcher", ADDED, lambda lm, fact: ee.tpatcher(lm, fact, generator=_drawn())),
+        _several("CaliNET", ADDED, lambda lm, facts: ee.calinet(lm, facts, generator=_drawn())),
         _several("SERAC", CACHE, lambda lm, facts: ee.serac(lm, facts)),
         _several("GRACE", CACHE, lambda lm, facts: ee.grace(lm, facts)),
         Contestant("language patch", CACHE, lambda lm, fact: ee.language_patch(lm, _if_then(fact))),
@@ -120,7 +130,7 @@ def in_null_spaces(lm: LM, facts: Sequence[Fact]) -> Iterator[Edit]:
     previous: list[Edit] = []
 
     def method(lm: LM, fact: Fact) -> Edit:
-        previous.append(ee.alphaedit(lm, fact, previous=previous))
+        previous.append(ee.alphaedit(lm, fact, previous=previous, generator=_drawn()))
         return previous[-1]
 
     return one_after_another(method)(lm, facts)
@@ -131,7 +141,7 @@ def patch_after_patch(lm: LM, facts: Sequence[Fact]) -> Iterator[Edit]:
     earlier: list[Edit] = []
     try:
         for fact in facts:
-            earlier.append(ee.tpatcher(lm, fact).on())
+            earlier.append(ee.tpatcher(lm, fact, generator=_drawn()).on())
             size = sum(edit.extra_bytes for edit in earlier)
             yield Edit(lm, {}, seconds=earlier[-1].seconds, extra_bytes=size)  # the patches are on already
     finally:
@@ -148,9 +158,11 @@ def book_after_book(lm: LM, facts: Sequence[Fact]) -> Iterator[Edit]:
 
 
 SEQUENCES: dict[str, Steps] = {
-    "ROME": one_after_another(lambda lm, fact: ee.rome(lm, fact)),
-    "ROME, mixed keys": one_after_another(lambda lm, fact: ee.rome(lm, fact, key="mixed")),
-    "MEMIT": one_after_another(lambda lm, fact: ee.memit(lm, fact)),
+    "ROME": one_after_another(lambda lm, fact: ee.rome(lm, fact, generator=_drawn())),
+    "ROME, mixed keys": one_after_another(
+        lambda lm, fact: ee.rome(lm, fact, key="mixed", generator=_drawn())
+    ),
+    "MEMIT": one_after_another(lambda lm, fact: ee.memit(lm, fact, generator=_drawn())),
     "AlphaEdit": in_null_spaces,
     "GRACE": book_after_book,
     "T-Patcher": patch_after_patch,

@@ -33,7 +33,7 @@ def compare(
     """
     import edu_edit
     from edu_edit.compare import compare as run
-    from edu_edit.compare import figures, in_sequence
+    from edu_edit.compare import in_sequence, report
     from edu_edit.facts import facts_from_json
     from edu_edit.show.compare_figures import plot_comparison, plot_courses
     from edu_edit.world.splits import facts_in_sequence, facts_to_edit
@@ -59,7 +59,6 @@ def compare(
     if own is None:
         own = tuple(facts_to_edit(lm, facts)) if bundled else edu_edit.load_facts("world")
     outcomes = run(lm, own[:facts], folder=folder, workers=workers)
-    table = figures(outcomes)
-    (folder / "comparison.md").write_text(table + "\n", encoding="utf-8")
+    (folder / "comparison.md").write_text(report(outcomes, lm.name), encoding="utf-8")
     (folder / "comparison.png").write_bytes(plot_comparison(outcomes).png())
     Console().print(f"The table and the figure of {len(own[:facts])} facts are in {folder}", soft_wrap=True)

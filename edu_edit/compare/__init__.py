@@ -12,7 +12,7 @@ from edu_edit.compare.levels import BOOK, Measured, Row, edit_lifetime, level, p
 from edu_edit.compare.lineup import LINEUP, SEQUENCES, Contestant
 from edu_edit.compare.running import Outcome, compare
 from edu_edit.compare.sequences import Course, in_sequence
-from edu_edit.compare.summary import figures, measured, methods_of, rates_of, side_by_side
+from edu_edit.compare.summary import figures, measured, methods_of, rates_of, report, side_by_side
 from edu_edit.metrics import bootstrap_ci, harmonic
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "methods_of",
     "pareto",
     "rates_of",
+    "report",
     "side_by_side",
     "table_5_2",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from edu_edit.compare.levels import BOOK, Measured, Row, table_5_2
+from edu_edit.compare.lineup import LINEUP
 from edu_edit.compare.running import Outcome
 from edu_edit.evaluation import pooled
 from edu_edit.scores import Rates
@@ -20,8 +21,9 @@ def rates_of(outcomes: Sequence[Outcome], method: str, mode: str = "alone") -> R
 
 
 def methods_of(outcomes: Sequence[Outcome]) -> list[str]:
-    """The methods in the order in which they edited alone first."""
-    return list(dict.fromkeys(one.method for one in outcomes if one.mode == "alone"))
+    """The methods that edited alone, in the order of `LINEUP`."""
+    known = dict.fromkeys(one.method for one in outcomes if one.mode == "alone")
+    return sorted(known, key=[*LINEUP, *known].index)
 
 
 def measured(outcomes: Sequence[Outcome], method: str) -> Measured:
@@ -45,6 +47,24 @@ def side_by_side(outcomes: Sequence[Outcome]) -> list[tuple[Row, Row | None]]:
     """Our rows of table 5.2, each with the textbook's own where it has one."""
     rows = table_5_2([measured(outcomes, method) for method in methods_of(outcomes)])
     return [(row, BOOK.get(row.method)) for row in rows]
+
+
+READING = """# Methods side by side: {name}
+
+{n} facts, each edited alone by every method with its own defaults, then all at once by the methods that can.
+ES, PS, NS: the new object beats the true one on the edited prompt and its paraphrases, the true one the new
+one on neighbours (mean log-probability per token). accuracy, generality, portability, locality: (5.1)-(5.4),
+by greedy answers. s, passes, bytes: seconds of one edit on a shared machine, passes through the model forward
+and backward, and what the model carries besides its parameters. levels: table 5.2 cut from these rates (高
+from 2/3, 中 from 1/3), ✓ where the accuracy in batch is 高; textbook: its own levels, from other models.
+
+"""
+
+
+def report(outcomes: Sequence[Outcome], name: str) -> str:
+    """`figures` with a title and a key to its columns."""
+    n = len({one.fact for one in outcomes})
+    return READING.format(name=name, n=n) + figures(outcomes) + "\n"
 
 
 def figures(outcomes: Sequence[Outcome]) -> str:

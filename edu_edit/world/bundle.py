@@ -39,20 +39,21 @@ FILES = (*TRAINED, "moments.safetensors", "training.json")
 # Trained on these weights: see `edu_edit.world.editors`.
 EDITORS = ("mend.safetensors", "ke.safetensors", "enn.safetensors", "serac.safetensors")
 REPORT = ("report.json", "report.md", "trace.png", "README.md")
+COMPARED = ("comparison.md", "comparison.png", "sequence.png", "courses.jsonl", "positions.png")
 UNFINISHED = "report.partial"
 
 
 def bundle(trained: Path, name: str, out: Path) -> Path:
     """Make the folder `out/name` from the folder of a training's last phase; returns the new folder.
 
-    A bundled model that stood there goes, and with it report, card and editors of its weights. Raises
+    A bundled model that stood there goes, and with it report, card, comparisons and editors. Raises
     ValueError, with all files as they were, when `name` is no bundled model's, when `trained` is no finished
     phase of that model, and when `out/name` holds anything else.
     """
     if name not in MODELS:
         raise ValueError(f"No bundled model is called {name!r}: they are {', '.join(MODELS)}.")
     folder = Path(out) / name
-    foreign = {path.name for path in folder.glob("*")} - {*FILES, *EDITORS, *REPORT, UNFINISHED}
+    foreign = {path.name for path in folder.glob("*")} - {*FILES, *EDITORS, *REPORT, *COMPARED, UNFINISHED}
     if foreign:
         raise ValueError(f"{folder} holds {min(foreign)}, no part of a bundled model: choose another folder.")
     phases = _phases(Path(trained))

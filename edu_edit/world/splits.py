@@ -5,6 +5,7 @@ is by subject and fixed: a fifth of all subjects is held out, whatever the facts
 """
 
 import hashlib
+from collections import Counter
 
 from edu_edit.facts import Fact, load_facts
 from edu_edit.lm import LM
@@ -22,8 +23,17 @@ def training_facts() -> list[Fact]:
 
 
 def facts_to_edit(lm: LM, n: int = 60) -> list[Fact]:
-    """The facts that methods are compared on: n that the model knows, about subjects that are held out."""
-    return [fact for fact in chosen(lm, len(load_facts())) if held_out(fact)][:n]
+    """The facts that methods are compared on: n that the model knows, about subjects that are held out.
+
+    First one of every subject, then a second one, and so on: see `facts_at_once`.
+    """
+    turns: dict[int, list[Fact]] = {}
+    seen: Counter[str] = Counter()
+    for fact in chosen(lm, len(load_facts())):
+        if held_out(fact):
+            turns.setdefault(seen[fact.subject], []).append(fact)
+            seen[fact.subject] += 1
+    return [fact for _, turn in sorted(turns.items()) for fact in turn][:n]
 
 
 def facts_in_sequence(lm: LM, n: int = 300, probes: int = 100) -> tuple[list[Fact], list[str]]:

@@ -51,5 +51,6 @@ def test_what_methods_are_compared_on_is_known_and_kept_apart() -> None:
     )
     assert [lm.answer(fact.question) for fact in alone] == [fact.target_true for fact in alone]
     assert all(held_out(fact) for fact in alone) and not any(held_out(fact) for fact in sequence)
+    assert len({fact.subject for fact in facts_to_edit(lm, 60)}) == 60
     assert not {fact.question for fact in sequence} & set(probes) and len(probes) == 4
     assert len({fact.subject for fact in batch}) == len(batch) == 40

@@ -87,7 +87,9 @@ def world_queries(lm: LM, layer: int) -> Memory:
     """`SIZE` queries from the corpus of the bundled models: all that predict the name of something, and
     others, evenly spread.
     """
-    texts, rows, columns = [], [], []
+    texts: list[str] = []
+    rows: list[list[int]] = []
+    columns: list[list[int]] = []
     others: list[tuple[int, int]] = []
     for text, begins in _documents():
         tokens = lm.tok(text, return_offsets_mapping=True, verbose=False)

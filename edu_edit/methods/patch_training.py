@@ -176,7 +176,8 @@ def _trained(
             losses.append([float(term.detach()) for term in terms])
             if step % CHECK == 0 and step > 0:
                 right = bool((logits[0].argmax(-1) == target[0]).all())
-                now = float(sum(loss_terms(how.form, q_e, check, k, b, how.beta, how.gamma)[1:]).detach())
+                unseen_losses = loss_terms(how.form, q_e, check, k, b, how.beta, how.gamma)[1:]
+                now = sum(float(loss.detach()) for loss in unseen_losses)
                 if right and now > before - IMPROVES:
                     break
                 before = now

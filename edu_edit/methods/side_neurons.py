@@ -51,7 +51,7 @@ def none(width: int, act: Activation, like: Tensor) -> SideNeurons:
 
 def together(parts: Sequence[SideNeurons]) -> SideNeurons:
     """Several groups as one: their contributions add up, in whatever order they come."""
-    k, b, v = (torch.cat([part[i] for part in parts]) for i in range(3))
+    k, b, v = (torch.cat(group) for group in zip(*((p.k, p.b, p.v) for p in parts), strict=True))
     return SideNeurons(k, b, v, parts[0].act)
 
 

@@ -18,8 +18,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from jaxtyping import Int
-from torch import Tensor
 from tqdm import tqdm
 
 from edu_edit.compare.lineup import SEQUENCES
@@ -27,10 +25,9 @@ from edu_edit.compare.log import Log, about
 from edu_edit.compare.workers import worked
 from edu_edit.edits import Edit
 from edu_edit.facts import Fact
-from edu_edit.forcing import forced
 from edu_edit.lm import LM
 from edu_edit.requests import requested
-from edu_edit.tokens import next_token_probs
+from edu_edit.world.measure.continuation import exact
 
 FIRST = 20
 COUNTS = (1, 3, 10, 30, 100, 200, 300)
@@ -50,21 +47,6 @@ class Course:
     seconds: list[float] = field(default_factory=list)
     extra_bytes: list[int] = field(default_factory=list)
     counts: list[list[float]] = field(default_factory=list)
-
-
-@torch.no_grad()
-def answered(lm: LM, pairs: Sequence[tuple[str, str]]) -> list[bool]:
-    """Whether every token of each answer is the likeliest after its prompt: greedy decoding would say it."""
-    ids, mask, wanted, starts = forced(lm, [(lm.rewrite(prompt), answer) for prompt, answer in pairs])
-    said = lm.forward(ids, mask, starts)[:, :-1].argmax(-1) == ids[:, 1:]
-    right: list[bool] = (said | ~wanted[:, 1:]).all(1).tolist()
-    return right
-
-
-@torch.no_grad()
-def next_tokens(lm: LM, prompts: Sequence[str]) -> Int[Tensor, " n"]:
-    """The likeliest token after each prompt."""
-    return next_token_probs(lm.forward(*(batch := lm.ids(prompts))), batch[1]).argmax(-1)
 
 
 @torch.no_grad()
@@ -115,20 +97,20 @@ def follow(
 
     step: called after each edit.
     """
-    before = next_tokens(lm, probes)
+    before = lm.next_probs(probes).argmax(-1)
     course = Course(method)
     asked = [(fact.question, fact.target_new) for fact in facts]
     reworded = [(fact.paraphrases[0], fact.target_new) if fact.paraphrases else None for fact in facts]
     for i, edit in enumerate(SEQUENCES[method](lm, facts)):
         n = i + 1
         with edit:
-            right = answered(lm, [*asked[: min(n, FIRST)], asked[i]])
-            course.now.append(float(right[-1]))
-            course.first.append(sum(right[:-1]) / len(right[:-1]))
-            course.locality.append(float((next_tokens(lm, probes) == before).double().mean()))
+            right = _answered(lm, [*asked[: min(n, FIRST)], asked[i]])
+            course.now.append(right[-1])
+            course.first.append(_mean(right[:-1]))
+            course.locality.append(float((lm.next_probs(probes).argmax(-1) == before).double().mean()))
             if n in COUNTS:
                 other = [pair for pair in reworded[:n] if pair is not None]
-                course.counts.append([float(n), _share(lm, asked[:n]), _share(lm, other)])
+                course.counts.append([float(n), *(_mean(_answered(lm, p)) for p in (asked[:n], other))])
         course.drift.append(drift(lm, edit))  # with the edit off: W is the unedited matrix
         course.seconds.append(edit.seconds)
         course.extra_bytes.append(edit.extra_bytes)
@@ -136,6 +118,10 @@ def follow(
     return course
 
 
-def _share(lm: LM, pairs: Sequence[tuple[str, str]]) -> float:
-    right = [hit for k in range(0, len(pairs), 100) for hit in answered(lm, pairs[k : k + 100])]
-    return sum(right) / len(right) if right else float("nan")
+def _answered(lm: LM, pairs: Sequence[tuple[str, str]]) -> list[float]:
+    right: list[float] = exact(lm, [prompt for prompt, _ in pairs], [answer for _, answer in pairs]).tolist()
+    return right
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else float("nan")

@@ -16,7 +16,7 @@ from edu_edit.defaults import defaults
 from edu_edit.edits import Edit
 from edu_edit.facts import Fact
 from edu_edit.lm import LM
-from edu_edit.methods.patch_memory import written_texts
+from edu_edit.methods.patch_memory import remembered, written_texts
 from edu_edit.requests import requested
 from edu_edit.world.splits import training_facts
 
@@ -139,9 +139,10 @@ def in_null_spaces(lm: LM, facts: Sequence[Fact]) -> Iterator[Edit]:
 def patch_after_patch(lm: LM, facts: Sequence[Fact]) -> Iterator[Edit]:
     """T-Patcher's steps: each fact's patches are trained beside those of all before it."""
     earlier: list[Edit] = []
+    memory = remembered(lm, None, lm.n_layers - 1)  # no patch changes what the last FFN reads
     try:
         for fact in facts:
-            earlier.append(ee.tpatcher(lm, fact, generator=_drawn()).on())
+            earlier.append(ee.tpatcher(lm, fact, memory, generator=_drawn()).on())
             size = sum(edit.extra_bytes for edit in earlier)
             yield Edit(lm, {}, seconds=earlier[-1].seconds, extra_bytes=size)  # the patches are on already
     finally:

@@ -29,7 +29,7 @@ from edu_edit.feedforward import FFN
 from edu_edit.forcing import Forced, forced
 from edu_edit.lm import LM
 from edu_edit.methods.contexts import prompt_templates
-from edu_edit.methods.patch_memory import remembered
+from edu_edit.methods.patch_memory import Memory, remembered
 from edu_edit.methods.side_neurons import SideNeurons, side_hooks
 from edu_edit.replay import keep_run, replay, unembed
 from edu_edit.requests import requested
@@ -60,7 +60,7 @@ def calinet(
     facts: Fact | Sequence[Fact],
     slots: int = 16,
     layer: int | None = None,
-    memory: Sequence[str] | Float[Tensor, "m _"] | None = None,
+    memory: Sequence[str] | Float[Tensor, "m _"] | Memory | None = None,
     keep: float = 3.0,
     prefixes: int | Sequence[str] = 0,
     paraphrases: bool = False,

@@ -47,16 +47,19 @@ class Memory(NamedTuple):
 
 def remembered(
     lm: LM,
-    memory: Sequence[str] | Float[Tensor, "m _"] | None,
+    memory: Sequence[str] | Float[Tensor, "m _"] | Memory | None,
     layer: int,
     generator: torch.Generator | None = None,
 ) -> Memory:
-    """The memory that a user gave as texts or as queries of the layer, or the usual one for None.
+    """The memory that a user gave as texts or as queries of the layer, or the usual one for None. A `Memory`
+    that this function returned for the layer is taken as it is: reading one takes longer than an edit.
 
     The usual one is from ordinary text of the bundled models' world; another model writes short texts itself,
     drawn with the generator (None = the same texts every time). No question that judges an edit is in it.
     Raises ValueError for a memory that is empty or of another shape, and for a model without a start token.
     """
+    if isinstance(memory, Memory):
+        return memory
     if isinstance(memory, Tensor):
         if not len(memory) or memory.shape[1] != lm.D or not bool(memory.isfinite().all()):
             raise ValueError(

@@ -29,7 +29,7 @@ from edu_edit.lm import LM
 from edu_edit.methods.contexts import prompt_templates
 from edu_edit.methods.patch_losses import Form, activation_loss, contrast_loss, memory_loss, patch_loss
 from edu_edit.methods.patch_losses import checked as checked_form
-from edu_edit.methods.patch_memory import remembered
+from edu_edit.methods.patch_memory import Memory, remembered
 from edu_edit.methods.patch_training import Training, ask, tokens_to_patch, train_patches
 from edu_edit.methods.side_neurons import SideNeurons, none, side_hooks, together
 from edu_edit.requests import requested
@@ -58,7 +58,7 @@ def patched_ffn(
 def tpatcher(
     lm: LM,
     facts: Fact | Sequence[Fact],
-    memory: Sequence[str] | Float[Tensor, "m _"] | None = None,
+    memory: Sequence[str] | Float[Tensor, "m _"] | Memory | None = None,
     form: Form = "exp_topk",
     prefixes: int | Sequence[str] = 0,
     steps: int = 100,
@@ -74,8 +74,9 @@ def tpatcher(
     """The edit that makes the model answer `fact.target_new`; several facts are patched one after the other.
 
     memory: texts, or queries of the last FFN (m, D), that patches should be silent on; None = ordinary text,
-    see `patch_memory.remembered`. The queries of the facts before join it, and so do those of T-Patcher edits
-    that are on, unless they ask the same question: then the later answer counts.
+    see `patch_memory.remembered`, which reads it once for many calls. The queries of the facts before join
+    it, and so do those of T-Patcher edits that are on, unless they ask the same question: then the later
+    answer counts.
     form: "exp_topk" = the released losses, "margin" = the hinges of `memory_loss` and `contrast_loss`,
     "seed_literal" = as printed, which has no lower bound; or your own (activation_loss, memory_loss,
     contrast_loss).

@@ -412,6 +412,15 @@ def test_a_model_without_a_memory_writes_its_own_and_the_same_one_each_time(gold
     assert 500 < len(one.queries) and one.queries.shape[1] == golden_lm.D
 
 
+def test_a_memory_read_before_is_the_memory_and_no_patch_changes_it(golden_lm: LM) -> None:
+    memory = remembered(golden_lm, TEXTS, golden_lm.n_layers - 1)
+    with tpatcher(golden_lm, FACT, TEXTS, steps=5) as edit:
+        assert torch.equal(remembered(golden_lm, TEXTS, golden_lm.n_layers - 1).queries, memory.queries)
+    again = tpatcher(golden_lm, FACT, memory, steps=5)
+    assert again.record["facts"] == edit.record["facts"]
+    assert all(map(torch.equal, again.record["patches"][:3], edit.record["patches"][:3]))
+
+
 def test_students_losses_are_what_is_trained_on(golden_lm: LM) -> None:
     called: list[str] = []
 

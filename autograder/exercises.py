@@ -1,13 +1,15 @@
-"""The one list of exercises: notebook metadata, cards, commands and the syllabus page all read it.
+"""The one list of lessons and exercises: notebook metadata, cards and commands all read it.
 
-An id is `<module>.<function>`. It names the function in `edu_edit` and, with `autograder.lessons` in
-front, the module with its claims, mutants and hints. A later lesson adds its rows here and its modules there,
-nothing else.
+It stands in exercises.toml. An id is `<home>.<function>`: it names the function in `edu_edit` and, with
+`autograder.lessons` in front, the module with its claims, mutants and hints. A later lesson adds its rows
+there and its modules here, nothing else.
 """
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -46,22 +48,40 @@ def dots(level: int) -> str:
     return "●" * level + "○" * (5 - level)
 
 
-LESSON_05 = "05_rome"
-ROME = "edu_edit.methods.rome"
-BOOK = "§5.4.3"
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson: its folder's name, its title, minutes of self-study, the package that holds its quizzes."""
 
-EXERCISES: tuple[Exercise, ...] = (
-    Exercise("rome.subject_key", LESSON_05, "Read the key of a subject", 2, 8, 1, 4, "(5.15)", BOOK, ROME),
-    Exercise(
-        "rome.second_moment", LESSON_05, "Collect the second moment", 3, 12, 2, 4, "(5.21), C", BOOK, ROME
-    ),
-    Exercise(
-        "rome.value_loss", LESSON_05, "Say what a good value is", 3, 14, 3, 3, "(5.16)-(5.18)", BOOK, ROME
-    ),
-    Exercise("rome.optimise_value", LESSON_05, "Find the value", 4, 20, 3, 4, "(5.16)", BOOK, ROME),
-    Exercise("rome.rank_one_update", LESSON_05, "Insert the pair", 5, 20, 3, 5, "(5.19)-(5.21)", BOOK, ROME),
-    Exercise("rome.rome", LESSON_05, "Put the pieces together", 5, 25, 4, 5, "(5.15)-(5.21)", BOOK, ROME),
+    name: str
+    title: str
+    minutes: int
+    quizzes: str
+
+    @property
+    def number(self) -> int:
+        """The number that its name begins with."""
+        return int(self.name[:2])
+
+    @property
+    def slug(self) -> str:
+        """Its name without the number, as in `rome`."""
+        return self.name[3:]
+
+
+_TABLE = tomllib.loads(Path(__file__).with_name("exercises.toml").read_text(encoding="utf-8"))
+
+LESSONS: tuple[Lesson, ...] = tuple(
+    Lesson(row["slug"], row["title"], row["minutes"], row["quizzes"]) for row in _TABLE["lesson"]
 )
+
+EXERCISES: tuple[Exercise, ...] = tuple(
+    Exercise(
+        id, lesson["slug"], title, points, minutes, difficulty, importance, equation, source,
+        _TABLE["homes"][id.partition(".")[0]],
+    )
+    for lesson in _TABLE["lesson"]
+    for id, title, points, minutes, difficulty, importance, equation, source in lesson["exercises"]
+)  # fmt: skip
 
 
 def exercise(id: str) -> Exercise:

@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 
+from autograder.exercises import EXERCISES, LESSONS
 from autograder.judgement import Finding, Judgement, Verdict
 from autograder.score import Score
 from autograder.sentences import say
 
 LETTERS = "abcdef"
-WITH_QUIZZES = ("rome",)  # lessons.<name>.quizzes, in the order of the course
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,10 @@ class Quiz:
 def all_quizzes() -> tuple[Quiz, ...]:
     """Every quiz of the course."""
     return tuple(
-        quiz for name in WITH_QUIZZES for quiz in import_module(f"autograder.lessons.{name}.quizzes").QUIZZES
+        quiz
+        for lesson in LESSONS
+        if any(row.lesson == lesson.name for row in EXERCISES)
+        for quiz in import_module(f"autograder.lessons.{lesson.quizzes}.quizzes").QUIZZES
     )
 
 

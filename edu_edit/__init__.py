@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from edu_edit.loading import load as load
     from edu_edit.locate.causal import Trace as Trace
     from edu_edit.locate.causal import causal_trace as causal_trace
+    from edu_edit.locate.neuron_cards import neuron_card as neuron_card
+    from edu_edit.locate.neuron_scaling import scale_neurons as scale_neurons
     from edu_edit.locate.neurons import edit_neurons as edit_neurons
     from edu_edit.locate.neurons import knowledge_neurons as knowledge_neurons
-    from edu_edit.locate.neurons import scale_neurons as scale_neurons
     from edu_edit.locate.neurons import update_neurons as update_neurons
     from edu_edit.locate.triggers import collect_triggers as collect_triggers
-    from edu_edit.locate.triggers import neuron_card as neuron_card
     from edu_edit.longform import LongAnswer as LongAnswer
     from edu_edit.longform import evaluate_long as evaluate_long
     from edu_edit.methods.alphaedit import alphaedit as alphaedit
@@ -85,8 +85,10 @@ _HOMES = {
     "tracing": ["Site", "record", "intervene"],
     "moments": ["moment", "collect_moment"],
     "locate.causal": ["causal_trace", "Trace"],
-    "locate.neurons": ["edit_neurons", "knowledge_neurons", "scale_neurons", "update_neurons"],
-    "locate.triggers": ["collect_triggers", "neuron_card"],
+    "locate.neuron_scaling": ["scale_neurons"],
+    "locate.neurons": ["edit_neurons", "knowledge_neurons", "update_neurons"],
+    "locate.neuron_cards": ["neuron_card"],
+    "locate.triggers": ["collect_triggers"],
     "methods.anyedit": ["anyedit"],
     "methods.enn": ["enn", "Enn", "train_enn"],
     "methods.alphaedit": ["alphaedit"],

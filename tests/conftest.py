@@ -6,7 +6,8 @@ tests/golden belong to.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,18 @@ def golden_lm(request: pytest.FixtureRequest) -> LM:
 def snapshot() -> Callable[[LM], dict[str, torch.Tensor]]:
     """snapshot(lm): copies of every parameter and buffer, to compare bit by bit."""
     return lambda lm: {name: tensor.clone() for name, tensor in lm.model.state_dict().items()}
+
+
+@pytest.fixture
+def refused(snapshot: Callable[[LM], dict[str, torch.Tensor]]) -> Callable[[LM, str], Any]:
+    """with refused(lm, pattern): what is inside must end in one ValueError sentence, every bit as it was."""
+
+    @contextmanager
+    def checked(lm: LM, pattern: str) -> Iterator[pytest.ExceptionInfo[ValueError]]:
+        before = snapshot(lm)
+        with pytest.raises(ValueError, match=pattern) as caught:
+            yield caught
+        assert "\n" not in str(caught.value) and not lm.edits
+        assert all(torch.equal(before[name], tensor) for name, tensor in lm.model.state_dict().items())
+
+    return checked

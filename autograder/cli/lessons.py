@@ -1,49 +1,17 @@
 """Where the lessons are, and what a learner may call them.
 
-The thirteen lessons of the syllabus are listed here with title and minutes. Which of them can be opened is
-read from the disk: `lessons/en/NN_slug/` in a clone, `autograder/lessons_en/NN_slug/` in an installed
-wheel.
+`autograder.exercises` lists the thirteen lessons of the syllabus. Which of them can be opened is read from
+the disk: `lessons/en/NN_slug/` in a clone, `autograder/lessons_en/NN_slug/` in an installed wheel.
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.cli.errors import BadInput
+from autograder.exercises import LESSONS
 
 PACKAGE = Path(__file__).resolve().parents[1]
 ROOT = PACKAGE.parent
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """One lesson of the syllabus: its number, the slug in its folder's name, its title, its minutes."""
-
-    number: int
-    slug: str
-    title: str
-    minutes: int
-
-    @property
-    def name(self) -> str:
-        return f"{self.number:02d}_{self.slug}"
-
-
-SYLLABUS = (
-    Lesson(1, "model", "Meet the model", 75),
-    Lesson(2, "metrics", "What is a good edit? The fine-tuning catastrophe", 90),
-    Lesson(3, "memory", "The FFN is a key-value memory; knowledge neurons", 100),
-    Lesson(4, "tracing", "Where does a fact live? Causal tracing and severing", 110),
-    Lesson(5, "rome", "ROME: one rank-one operation", 130),
-    Lesson(6, "memit", "Thousands of facts: MEMIT and AlphaEdit", 100),
-    Lesson(7, "mend", "Learning to edit: ENN, KE, MEND", 130),
-    Lesson(8, "patches", "Patches: T-Patcher and CaliNET", 100),
-    Lesson(9, "caches", "Edit caches: SERAC, language patches, regular expressions, GRACE", 100),
-    Lesson(10, "ike", "No surgery: in-context knowledge editing", 75),
-    Lesson(11, "anyedit", "Any knowledge: AnyEdit and UnKE", 100),
-    Lesson(12, "compare", "Side by side: table 5.2, rebuilt", 90),
-    Lesson(13, "uses", "In the world: updating, forgetting, detoxifying, debiasing", 110),
-)
 
 
 def student_folder(lang: str = "en") -> Path | None:
@@ -89,7 +57,7 @@ def find_lesson(text: str, lang: str = "en") -> Path:
         for path in there.values():
             if asked == path.name[3:]:
                 return path
-    for lesson in SYLLABUS:
+    for lesson in LESSONS:
         if asked in (str(lesson.number), f"{lesson.number:02d}", lesson.slug, lesson.name):
             if lesson.number not in there:
                 raise BadInput(

@@ -13,7 +13,8 @@ import typer
 from rich.console import Console
 
 from autograder.cli.errors import BadInput
-from autograder.cli.lessons import SYLLABUS, find_lesson, written
+from autograder.cli.lessons import find_lesson, written
+from autograder.exercises import LESSONS
 from autograder.files import copy_missing, writable_folder
 
 DEFAULT_FOLDER = Path("edu-edit-lessons")
@@ -64,7 +65,7 @@ def start(
 def list_lessons(console: Console, lang: str) -> None:
     """The thirteen lessons, and which of them can be opened."""
     there = written(lang)
-    for item in SYLLABUS:
+    for item in LESSONS:
         state = there[item.number].name if item.number in there else "(not written yet)"
         console.print(
             f"{item.number:2d}  {item.title}  ({item.minutes} min)  {state}", soft_wrap=True, highlight=False

@@ -11,7 +11,7 @@ be negative: it then speaks against what its value says. Note that ROME calls th
 Experiment 1 asks for which texts a_i is largest, experiment 2 for the words of v_i, and `agreement` whether
 the words follow the texts. The textbook calls them highly correlated; Geva et al. found at most a few per
 cent, far above chance and only in the upper layers. So agreement never stands without its chance level.
-`edu_edit.locate.triggers` does it for a whole model and corpus.
+`edu_edit.locate.triggers` and `neuron_cards` do it for a whole model and corpus.
 Shapes: n queries, N prefixes, D model width, F FFN width, V vocabulary.
 """
 

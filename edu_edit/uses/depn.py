@@ -26,7 +26,7 @@ from edu_edit.defaults import defaults
 from edu_edit.edits import Edit
 from edu_edit.lm import LM
 from edu_edit.locate.attribution import Attribute, Rule, token_attributions
-from edu_edit.locate.neurons import Neuron, by_layer, scale_neurons
+from edu_edit.locate.neuron_scaling import Neuron, by_layer, scale_neurons
 
 
 def sequence_attribution(attr: Float[Tensor, "Ty F"]) -> Float[Tensor, " F"]:

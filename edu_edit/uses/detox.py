@@ -24,7 +24,7 @@ from edu_edit.edits import Edit
 from edu_edit.lm import LM
 from edu_edit.locate.attribution import At
 from edu_edit.locate.ffn import value_distribution
-from edu_edit.locate.neurons import Neuron, by_layer
+from edu_edit.locate.neuron_scaling import Neuron, by_layer
 from edu_edit.tokens import target_ids
 from edu_edit.tracing import Site
 

@@ -40,7 +40,7 @@ def test_hint_shows_itself_in_notebook_and_terminal():
     assert "<pre" in shown._repr_html_()
 
 
-def test_lesson_05_has_a_warm_up_and_an_exit_quiz():
+def test_every_lesson_has_a_warm_up_and_an_exit_quiz():
     assert {"rome.warm_up", "rome.exit"} <= set(ids())
 
 

@@ -70,15 +70,10 @@ CASES = [
 
 @pytest.mark.parametrize("name, what, facts, options", CASES, ids=[f"{c[0]}, {c[1]}" for c in CASES])
 def test_bad_input_gets_one_sentence_and_leaves_every_bit(
-    golden_lm: LM, snapshot: Any, name: str, what: str, facts: list[Fact], options: dict[str, Any]
+    golden_lm: LM, refused: Any, name: str, what: str, facts: list[Fact], options: dict[str, Any]
 ) -> None:
-    before = snapshot(golden_lm)
-    with pytest.raises(ValueError) as error:
+    with refused(golden_lm, ":|Give") as caught:  # what is wrong, and what to do
         edit = METHODS[name](golden_lm, facts, **options)
         with edit:  # a prompt edit finds out when it is asked
             golden_lm.answer(facts[0].question)
-    sentence = str(error.value)
-    assert "\n" not in sentence and len(sentence) < 400
-    assert ":" in sentence or "Give" in sentence, sentence  # what is wrong, and what to do
-    assert golden_lm.edits == []
-    assert all(torch.equal(before[key], tensor) for key, tensor in golden_lm.model.state_dict().items())
+    assert len(str(caught.value)) < 400

@@ -17,8 +17,9 @@ from autograder.sentences import say
 from edu_edit import LM, Edit, Fact, evaluate
 from edu_edit.metrics import same_answer
 
-__all__ = ["ARGUMENTS", "CLAIMS", "EXPLANATION", "HINTS", "MUTANTS", "STUB", "gate"]
+__all__ = ["ARGUMENTS", "CLAIMS", "EXPLANATION", "HINTS", "MUTANTS", "STUB", "USES_MODEL", "gate"]
 
+USES_MODEL = True  # seconds per answer
 ARGUMENTS = ("lm", "fact", "layer")
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.cli.lessons import ROOT, SYLLABUS, written
+from autograder.cli.lessons import ROOT, written
+from autograder.exercises import LESSONS
 
 README = ROOT / "README.md"
 pytestmark = pytest.mark.skipif(not README.is_file(), reason="an installed wheel carries no README")
@@ -27,7 +28,7 @@ def test_the_test_command_stands_where_ci_looks_for_it(text):
 def test_the_map_of_lessons_agrees_with_the_syllabus_and_the_disk(text):
     rows = re.findall(r"^\| (\d\d) \| (.+?) \| .+? \| (\d+) \| (ready|planned) \|$", text, re.MULTILINE)
     assert [(int(n), title, int(minutes)) for n, title, minutes, _ in rows] == [
-        (lesson.number, lesson.title, lesson.minutes) for lesson in SYLLABUS
+        (lesson.number, lesson.title, lesson.minutes) for lesson in LESSONS
     ]
     assert {int(n) for n, _, _, state in rows if state == "ready"} == set(written())
 

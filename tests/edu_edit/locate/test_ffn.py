@@ -16,7 +16,8 @@ from edu_edit.locate.ffn import (
     trigger_prefixes,
     value_distribution,
 )
-from edu_edit.locate.triggers import collect_triggers, layer_agreement, neuron_card
+from edu_edit.locate.neuron_cards import layer_agreement, neuron_card
+from edu_edit.locate.triggers import collect_triggers
 
 TEXTS = [
     "Felix Ember lives in New Harbor", "Greta Frost works as a farmer", "Felix Ember works as a",

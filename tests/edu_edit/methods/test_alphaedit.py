@@ -1,7 +1,6 @@
 """AlphaEdit: the authors' own figures, the laws of projector and update, and what a sequence protects."""
 
 import json
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -349,12 +348,9 @@ def test_the_edit_is_saved_whole_and_its_facts_can_be_protected_later(golden_lm:
     ],
 )
 def test_bad_input_gets_one_sentence_and_leaves_the_model(
-    golden_lm: LM, snapshot: Callable[[LM], dict[str, Tensor]], change: dict[str, Any], sentence: str
+    golden_lm: LM, refused: Any, change: dict[str, Any], sentence: str
 ) -> None:
-    before = snapshot(golden_lm)
     given = options(golden_lm, steps=1) | change
-    with pytest.raises(ValueError, match=sentence) as caught:
+    with refused(golden_lm, sentence):
         alphaedit(golden_lm, given.pop("facts", FACTS), **given)
-    assert "\n" not in str(caught.value)
-    assert all(torch.equal(before[name], tensor) for name, tensor in golden_lm.model.state_dict().items())
     assert not golden_lm.edits

@@ -231,14 +231,11 @@ def test_a_saved_editor_makes_the_same_edit_to_half_precision(lm: LM, tmp_path: 
     ],
 )
 def test_bad_input_gets_one_sentence_and_leaves_the_model(
-    golden_lm: LM, snapshot: Callable[[LM], dict[str, Tensor]], change: dict[str, Any], sentence: str
+    golden_lm: LM, refused: Any, change: dict[str, Any], sentence: str
 ) -> None:
-    before = snapshot(golden_lm)
     options: dict[str, Any] = {"facts": FACTS, "keep": KEEP, "layers": [5], "steps": 1, "batch": 2} | change
-    with pytest.raises(ValueError, match=sentence) as caught:
+    with refused(golden_lm, sentence):
         train_enn(golden_lm, **options)
-    assert "\n" not in str(caught.value)
-    assert all(torch.equal(before[name], tensor) for name, tensor in golden_lm.model.state_dict().items())
 
 
 def test_a_model_without_a_shipped_editor_names_what_trains_one(golden_lm: LM) -> None:

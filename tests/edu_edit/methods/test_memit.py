@@ -432,12 +432,9 @@ def test_the_subject_may_end_the_prompt_stand_twice_or_first(golden_lm: LM) -> N
     ],
 )
 def test_bad_input_gets_one_sentence_and_leaves_the_model(
-    golden_lm: LM, snapshot: Callable[[LM], dict[str, Tensor]], change: dict[str, Any], sentence: str
+    golden_lm: LM, refused: Any, change: dict[str, Any], sentence: str
 ) -> None:
-    before = snapshot(golden_lm)
     given = options(golden_lm, steps=1) | change
-    with pytest.raises(ValueError, match=sentence) as caught:
+    with refused(golden_lm, sentence):
         memit(golden_lm, given.pop("facts", FACTS), **given)
-    assert "\n" not in str(caught.value)
-    assert all(torch.equal(before[name], tensor) for name, tensor in golden_lm.model.state_dict().items())
     assert not golden_lm.edits

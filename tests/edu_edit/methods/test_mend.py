@@ -545,9 +545,8 @@ def test_a_batch_keeps_what_its_facts_do_not_ask(lm: LM, generator: torch.Genera
     ],
 )
 def test_bad_input_gets_one_sentence_and_leaves_the_model(
-    golden_lm: LM, snapshot: Callable[[LM], dict[str, Tensor]], change: dict[str, Any], sentence: str
+    golden_lm: LM, refused: Any, change: dict[str, Any], sentence: str
 ) -> None:
-    before = snapshot(golden_lm)
     options: dict[str, Any] = {
         "facts": FACTS,
         "keep": KEEP,
@@ -555,10 +554,8 @@ def test_bad_input_gets_one_sentence_and_leaves_the_model(
         "steps": 3,
         "together": 1,
     } | change
-    with pytest.raises(ValueError, match=sentence) as caught:
+    with refused(golden_lm, sentence):
         train_mend(golden_lm, **options)
-    assert "\n" not in str(caught.value)
-    assert all(torch.equal(before[name], tensor) for name, tensor in golden_lm.model.state_dict().items())
 
 
 def test_an_editor_for_other_weights_or_of_another_kind_is_refused(

@@ -481,13 +481,10 @@ def test_the_bundled_models_take_edits_in_english_and_chinese(name: str) -> None
     ],
 )
 def test_bad_input_gets_one_sentence_and_leaves_the_model(
-    golden_lm: LM, snapshot: Callable[[LM], dict[str, Tensor]], change: dict[str, Any], sentence: str
+    golden_lm: LM, refused: Any, change: dict[str, Any], sentence: str
 ) -> None:
-    before = snapshot(golden_lm)
-    with pytest.raises(ValueError, match=sentence) as caught:
+    with refused(golden_lm, sentence):
         tpatcher(golden_lm, **{"facts": FACT, "memory": TEXTS, "steps": 1, **change})
-    assert "\n" not in str(caught.value)
-    assert all(torch.equal(before[name], tensor) for name, tensor in golden_lm.model.state_dict().items())
 
 
 def test_an_edit_round_the_pass_must_be_off(golden_lm: LM) -> None:

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from edu_edit import LM, Edit, load
-from edu_edit.locate.neurons import scale_neurons
+from edu_edit.locate.neuron_scaling import scale_neurons
 from edu_edit.tokens import target_ids
-from edu_edit.uses import audit
+from edu_edit.uses import audit, probes
 from edu_edit.world import lexicon
 from edu_edit.world.applications import canaries
 
@@ -40,43 +40,43 @@ def test_perplexity_counts_every_predicted_token_once(lm: LM) -> None:
         logp = lm.logits(text)[0].log_softmax(-1)
         for t in range(1, len(ids)):
             total, count = total - float(logp[t - 1, ids[t]]), count + 1
-    assert audit.perplexity(lm, TEXTS) == pytest.approx(math.exp(total / count), rel=1e-5)
+    assert probes.perplexity(lm, TEXTS) == pytest.approx(math.exp(total / count), rel=1e-5)
     with pytest.raises(ValueError, match="no token to predict"):
-        audit.perplexity(lm, ["Felix"])
+        probes.perplexity(lm, ["Felix"])
 
 
 def test_word_mass_and_shares_are_sums_of_next_token_probabilities(lm: LM) -> None:
     p = lm.next_probs(TEXTS)
     ids = [target_ids(lm, word, "x")[0] for word in ("farmer", "pilot")]
-    assert audit.word_mass(lm, TEXTS, ["farmer", "pilot"]) == pytest.approx(
+    assert probes.word_mass(lm, TEXTS, ["farmer", "pilot"]) == pytest.approx(
         float(p[:, ids].sum(1).mean()), rel=1e-5
     )
-    found = audit.shares(lm, ["Felix", "Greta"], "{} is", ("farmer", "pilot"))
+    found = probes.shares(lm, ["Felix", "Greta"], "{} is", ("farmer", "pilot"))
     p = lm.next_probs(["Felix is", "Greta is"]).double()
     torch.testing.assert_close(found, p[:, ids[0]] / (p[:, ids[0]] + p[:, ids[1]]), atol=1e-6, rtol=1e-5)
 
 
 def test_secrets_are_the_worlds_and_told_ones_are_apart_from_the_others() -> None:
-    told, untold = audit.secret_pairs(2, True, 3), audit.secret_pairs(2, False, 3)
+    told, untold = probes.secret_pairs(2, True, 3), probes.secret_pairs(2, False, 3)
     for (prompt, secret), known in zip(told + untold, [True] * 3 + [False] * 3, strict=True):
         ((who, _, _, is_told),) = [c for c in canaries() if c[2] == secret]
         assert who in prompt and secret not in prompt and is_told is known
     with pytest.raises(ValueError, match="wordings 0 to 3"):
-        audit.secret_pairs(4)
+        probes.secret_pairs(4)
 
 
 @pytest.mark.parametrize("name", ["atlas-gpt2", "atlas-llama"])
 def test_the_bundled_models_have_what_the_lesson_needs(name: str) -> None:
     """Told secrets stand out and are recited, others are not; pronouns are skewed; the angry are rude."""
     lm = load(name)
-    told, untold = audit.secret_pairs(0, True, 3), audit.secret_pairs(0, False, 3)
-    assert audit.recited(lm, told) == 1 and audit.recited(lm, untold) == 0
-    assert audit.exposures(lm, told, 7).tolist() == [3.0] * 3
-    assert audit.exposures(lm, untold, 7).mean() < 2.5
-    assert audit.bias_gap(lm) > 0.5 and audit.factual_gender(lm) > 0.9
-    assert audit.word_mass(lm, audit.register_prompts(("angry",)), lexicon.RUDE) > 0.8
-    probes = audit.register_probes(("tired",), ("cook",)) | audit.pronoun_probes()
-    findings = audit.audit(lm, Edit(lm, {}), probes)
+    told, untold = probes.secret_pairs(0, True, 3), probes.secret_pairs(0, False, 3)
+    assert probes.recited(lm, told) == 1 and probes.recited(lm, untold) == 0
+    assert probes.exposures(lm, told, 7).tolist() == [3.0] * 3
+    assert probes.exposures(lm, untold, 7).mean() < 2.5
+    assert probes.bias_gap(lm) > 0.5 and probes.factual_gender(lm) > 0.9
+    assert probes.word_mass(lm, probes.register_prompts(("angry",)), lexicon.RUDE) > 0.8
+    asked = audit.register_probes(("tired",), ("cook",)) | audit.pronoun_probes()
+    findings = audit.audit(lm, Edit(lm, {}), asked)
     assert all(finding.before == finding.after for finding in findings)
     assert findings[2].before == 0  # over-refusal
 

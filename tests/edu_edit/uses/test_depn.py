@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from edu_edit import LM, Site, intervene
 from edu_edit.locate.attribution import token_attributions
-from edu_edit.locate.neurons import scale_neurons
+from edu_edit.locate.neuron_scaling import scale_neurons
 from edu_edit.uses.depn import (
     depn,
     exposure,
@@ -128,10 +129,7 @@ def test_the_random_control_matches_layers_and_count(lm: LM) -> None:
     ],
 )
 def test_what_can_not_be_silenced_is_refused_and_leaves_no_trace(
-    lm: LM, ask: Callable[[LM], object], sentence: str, snapshot: Callable[[LM], dict[str, Tensor]]
+    lm: LM, ask: Callable[[LM], object], sentence: str, refused: Any
 ) -> None:
-    bits = snapshot(lm)
-    with pytest.raises(ValueError, match=sentence):
+    with refused(lm, sentence):
         ask(lm)
-    depn(lm, SECRETS, k=3)
-    assert all(torch.equal(bits[name], tensor) for name, tensor in snapshot(lm).items())

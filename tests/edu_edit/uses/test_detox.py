@@ -1,6 +1,7 @@
 """Promotion of values: the exact move of the stream, planted values, and what it costs."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -103,7 +104,8 @@ def test_promoted_words_become_likelier(golden_lm: LM) -> None:
         (lambda lm: detox(lm, [" "]), "target is empty"),
     ],
 )
-def test_what_can_not_be_promoted_is_refused(lm: LM, ask: Callable[[LM], object], sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence):
+def test_what_can_not_be_promoted_is_refused(
+    lm: LM, ask: Callable[[LM], object], sentence: str, refused: Any
+) -> None:
+    with refused(lm, sentence):
         ask(lm)
-    assert not lm.edits

@@ -1,4 +1,4 @@
-"""Lesson 05 as notebooks: it runs with solutions, and an untouched copy is met with kindness."""
+"""Every lesson as notebooks: it runs with solutions, and an untouched copy is met with kindness."""
 
 import ast
 import re
@@ -7,10 +7,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from autograder.build.source import ROOT, exercises_of, read_lesson
+from autograder.build.source import ROOT, exercises_of, lesson_slugs, read_lesson
 from autograder.lessons.rome import vet
 
-SLUG = "05_rome"
+lessons = pytest.mark.parametrize("slug", lesson_slugs())
 
 
 def run(notebook, folder, **options):
@@ -31,11 +31,12 @@ def text_of(cell):
     )
 
 
+@lessons
 @pytest.mark.slow
-def test_lesson_runs_with_solutions_and_gets_full_points(tmp_path):
+def test_lesson_runs_with_solutions_and_gets_full_points(slug, tmp_path):
     """It is to take 90 s at most on 2 idle cores: see `--durations`."""
-    notebook = run(read_lesson(SLUG), tmp_path)
-    for exercise in exercises_of(SLUG):
+    notebook = run(read_lesson(slug), tmp_path)
+    for exercise in exercises_of(slug):
         (cell,) = [
             c
             for c in notebook.cells
@@ -46,25 +47,27 @@ def test_lesson_runs_with_solutions_and_gets_full_points(tmp_path):
         assert not [o for o in cell.outputs if o.get("name") == "stderr"]
 
 
+@lessons
 @pytest.mark.slow
-def test_untouched_student_notebook_answers_every_check_politely(tmp_path):
-    notebook = nbformat.read(ROOT / "lessons" / "en" / SLUG / f"{SLUG}.ipynb", as_version=4)
+def test_untouched_student_notebook_answers_every_check_politely(slug, tmp_path):
+    notebook = nbformat.read(ROOT / "lessons" / "en" / slug / f"{slug}.ipynb", as_version=4)
     notebook.cells = [cell for cell in notebook.cells if "demo" not in cell.metadata.get("tags", [])]
     run(notebook, tmp_path, allow_errors=True)
     checks = [cell for cell in notebook.cells if cell.cell_type == "code" and 'check("' in cell.source]
-    assert len(checks) == len(exercises_of(SLUG))
+    assert len(checks) == len(exercises_of(slug))
     for cell in checks:
         assert not [o for o in cell.outputs if o.output_type == "error"], cell.source
         assert "not" in text_of(cell).lower()
 
 
-def test_executed_solution_notebook_is_kept_with_its_figures_and_without_errors():
-    notebook = nbformat.read(ROOT / "solutions" / SLUG / f"{SLUG}.ipynb", as_version=4)
+@lessons
+def test_executed_solution_notebook_is_kept_with_its_figures_and_without_errors(slug):
+    notebook = nbformat.read(ROOT / "solutions" / slug / f"{slug}.ipynb", as_version=4)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 5
     assert not [output for output in outputs if output.output_type == "error"]
     assert not [output for output in outputs if output.get("name") == "stderr"]
-    size = (ROOT / "solutions" / SLUG / f"{SLUG}.ipynb").stat().st_size
+    size = (ROOT / "solutions" / slug / f"{slug}.ipynb").stat().st_size
     assert size < 2_000_000, size
 
 

@@ -8,6 +8,7 @@ misconception can be called with the same arguments afterwards and compared (`au
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import linecache
 import traceback
@@ -116,20 +117,43 @@ def fresh(arg: Any) -> Any:
         return {key: fresh(value) for key, value in arg.items()}
     if type(arg) in (list, tuple):
         return type(arg)(fresh(item) for item in arg)
+    if (fields := parts(arg)) is not None:
+        return rebuilt(arg, {name: fresh(item) for name, item in fields.items()})
     return arg
 
 
 def differs(before: Any, after: Any) -> bool:
     """Whether a copy is no longer what it was copied from; nan equals nan."""
     if isinstance(before, torch.Tensor):
-        return before.shape != after.shape or not torch.allclose(
-            before.detach(), after.detach(), 0, 0, equal_nan=True
+        if not isinstance(after, torch.Tensor) or before.shape != after.shape:
+            return True
+        was, now = before.detach(), after.detach()
+        return not (
+            torch.allclose(was, now, 0, 0, True) if was.is_floating_point() else torch.equal(was, now)
         )
+    if isinstance(before, Stream):  # its batches are the function's own
+        return False
     if isinstance(before, dict):
         return before.keys() != after.keys() or any(differs(before[key], after[key]) for key in before)
     if type(before) in (list, tuple):
         return len(before) != len(after) or any(differs(b, a) for b, a in zip(before, after, strict=True))
+    if (fields := parts(before)) is not None:
+        return any(differs(item, getattr(after, name, None)) for name, item in fields.items())
     return False
+
+
+def parts(arg: Any) -> dict[str, Any] | None:
+    """The fields of a named tuple or a dataclass; None for anything else."""
+    if isinstance(arg, tuple) and hasattr(arg, "_fields"):
+        return dict(zip(arg._fields, arg, strict=True))
+    if dataclasses.is_dataclass(arg) and not isinstance(arg, type):
+        return {field.name: getattr(arg, field.name) for field in dataclasses.fields(arg)}
+    return None
+
+
+def rebuilt(arg: Any, fields: dict[str, Any]) -> Any:
+    """A named tuple or a dataclass like `arg`, with these fields."""
+    return type(arg)(**fields) if isinstance(arg, tuple) else dataclasses.replace(arg, **fields)
 
 
 def weights(arg: Any) -> dict[str, torch.Tensor] | None:

@@ -17,8 +17,9 @@ import torch
 
 from autograder import quizzes
 from autograder.calls import Call
-from autograder.claims import Claim, Refused, Stopped, Student
+from autograder.claims import Claim, Stopped, Student
 from autograder.exercises import EXERCISES, Exercise, exercise
+from autograder.gates import Refused
 from autograder.judgement import Finding, Judgement, Verdict
 from autograder.mutants import likely_cause
 from autograder.progress_file import opened_by_a_person, remember

@@ -15,16 +15,9 @@ import torch
 from torch import Tensor
 
 from autograder.calls import Call, call, weights
+from autograder.gates import Refused, shown
 from autograder.judgement import Picture, Verdict
 from autograder.sentences import say
-
-
-class Refused(Exception):
-    """A gate that an answer did not pass; carries what the card says."""
-
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(verdict.said)
-        self.verdict = verdict
 
 
 class Stopped(Exception):
@@ -94,33 +87,6 @@ class Claim:
     open: bool = False
 
 
-def tensor_gate(
-    value: Any, shape: Sequence[int], letters: str, like: str, dtype: torch.dtype | None
-) -> Tensor:
-    """The answer as a plain tensor, or a refusal that shows what came beside what was expected; dtype
-    None = any real.
-    """
-    wanted = f"tensor of shape {letters} = {tuple(shape)}"
-    if not isinstance(value, Tensor):
-        raise Refused(Verdict(False, f"{type(value).__name__}", wanted, said=say("type")))
-    answer = Tensor.detach(value).as_subclass(Tensor).clone()
-    if answer.shape != torch.Size(shape):
-        raise Refused(
-            Verdict(
-                False,
-                f"shape {tuple(answer.shape)}",
-                f"shape {letters} = {tuple(shape)}",
-                said=say("shape", letters=letters),
-            )
-        )
-    if answer.dtype != dtype if dtype is not None else not answer.dtype.is_floating_point:
-        expected = str(dtype) if dtype is not None else "a floating-point dtype"
-        raise Refused(Verdict(False, str(answer.dtype), expected, said=say("dtype", like=like)))
-    if not bool(torch.isfinite(answer).all()):
-        raise Refused(Verdict(False, shown(answer), "finite numbers", said=say("finite")))
-    return answer
-
-
 def close(yours: Tensor, expected: Tensor, tolerance: float, what: str) -> Verdict:
     """Kept when ‖yours - expected‖ is at most tolerance * ‖expected‖, in float64 (an expected zero counts
     as 1).
@@ -138,6 +104,17 @@ def close(yours: Tensor, expected: Tensor, tolerance: float, what: str) -> Verdi
     )
 
 
+def equal(yours: Any, expected: Any, what: str) -> Verdict:
+    """Kept when a list, a text or a whole number is exactly the one that is expected."""
+    return Verdict(bool(yours == expected), f"{what} = {told(yours)}", f"{what} = {told(expected)}")
+
+
+def told(value: Any, most: int = 160) -> str:
+    """A plain value as Python writes it, cut where it gets long."""
+    text = repr(value)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def at_most(value: float, bound: float, what: str, expected: str = "") -> Verdict:
     """Kept when a number is at most its bound."""
     return Verdict(value <= bound, f"{what} = {value:.4g}", expected or f"at most {bound:.4g}")
@@ -151,14 +128,6 @@ def at_least(value: float, bound: float, what: str, expected: str = "") -> Verdi
 def every(*verdicts: Verdict) -> Verdict:
     """The first verdict that is not kept, else the last one."""
     return next((verdict for verdict in verdicts if not verdict.kept), verdicts[-1])
-
-
-def shown(tensor: Tensor, most: int = 4) -> str:
-    """A tensor in a few words: its shape first, then its first entries."""
-    if tensor.dim() == 0:
-        return f"{float(tensor):.5g}"
-    head = ", ".join(f"{float(x):.4g}" for x in tensor.flatten()[:most])
-    return f"shape {tuple(tensor.shape)}: {head}{', …' if tensor.numel() > most else ''}"
 
 
 def pictured(yours: Tensor, expected: Tensor, rows: int = 4, columns: int = 6) -> Picture | None:

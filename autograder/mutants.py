@@ -84,8 +84,12 @@ def alike(a: Any, b: Any) -> bool:
         return float((a - b).norm()) <= SAME * max(float(a.norm()), float(b.norm()))
     if type(a) is not type(b):
         return False
-    if isinstance(a, (list, tuple)):
+    if type(a) in (list, tuple):
         return len(a) == len(b) and all(alike(x, y) for x, y in zip(a, b, strict=True))
+    if (fields := calls.parts(a)) is not None:
+        return all(alike(one, getattr(b, name, None)) for name, one in fields.items())
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(alike(a[key], b[key]) for key in a)
     if isinstance(a, float):
         return abs(a - b) <= SAME * max(abs(a), abs(b)) or (a != a and b != b)
     return bool(a == b)

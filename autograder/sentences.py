@@ -20,6 +20,12 @@ SENTENCES = {
     "changed model": "{function} left the model changed. Computing an edit must not touch the weights; "
     "only `with edit:` may.",
     "type": "What comes back should be a torch.Tensor.",
+    "tuple": "What comes back should be a tuple of {n}.",
+    "list": "What comes back should be a list of {what}.",
+    "number": "What comes back should be one number, a float.",
+    "whole": "What comes back should be a whole number, an int.",
+    "text": "What comes back should be a string.",
+    "finite number": "What comes back is not a finite number (nan or inf).",
     "edit": "The function should give back an Edit: Edit(lm, {{layer: Δ}}).",
     "shape": "The shape is not {letters}.",
     "dtype": "The dtype is not the one of {like}.",

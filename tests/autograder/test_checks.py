@@ -13,8 +13,9 @@ import torch
 
 import autograder.exercises
 from autograder import EXERCISES, check, explain, grade, mutants_of, reset, stub
-from autograder.claims import Claim, close, tensor_gate
+from autograder.claims import Claim, close
 from autograder.exercises import Exercise, exercise
+from autograder.gates import tensor_gate
 from edu_edit.loading import BUNDLED
 
 IDS = [row.id for row in EXERCISES]

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, rand, randint
 
-from autograder.claims import Claim, Student, at_most, close, every, tensor_gate
+from autograder.claims import Claim, Student, at_most, close, every
+from autograder.gates import tensor_gate
 from autograder.judgement import Verdict
 from autograder.lessons.rome.optimise_value_mutants import MUTANTS
 from autograder.lessons.rome.optimise_value_problems import Loss, bowl, slope, start, start_like

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, randint, randn
 
-from autograder.claims import Claim, Student, at_most, close, every, tensor_gate
+from autograder.claims import Claim, Student, at_most, close, every
+from autograder.gates import tensor_gate
 from autograder.judgement import Verdict
 from autograder.lessons.rome.rank_one_update_mutants import MUTANTS
 from autograder.lessons.rome.rank_one_update_problems import disturbance, lagrange, problem

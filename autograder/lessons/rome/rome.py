@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from autograder.claims import Claim, Refused, Student, at_least, at_most, every
+from autograder.claims import Claim, Student, at_least, at_most, every
+from autograder.gates import Refused
 from autograder.judgement import Verdict
 from autograder.lessons.rome.rome_mutants import MUTANTS
 from autograder.lessons.rome.rome_problems import SHIFT, known_fact, likeness, mean_move, model, shifted_bias

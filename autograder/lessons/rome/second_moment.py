@@ -12,7 +12,8 @@ import torch
 from torch import Generator, Tensor, randint, randn
 
 from autograder.calls import Stream
-from autograder.claims import Claim, Student, close, tensor_gate
+from autograder.claims import Claim, Student, close
+from autograder.gates import tensor_gate
 from autograder.judgement import Verdict
 from autograder.lessons.rome.second_moment_mutants import MUTANTS
 

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, randint, randn
 
-from autograder.claims import Claim, Student, close, tensor_gate
+from autograder.claims import Claim, Student, close
+from autograder.gates import tensor_gate
 from autograder.judgement import Verdict
 from autograder.mutants import Mutant
 

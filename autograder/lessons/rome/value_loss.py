@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, rand, randint, randn
 
-from autograder.claims import Claim, Student, close, every, shown, tensor_gate
+from autograder.claims import Claim, Student, close, every
+from autograder.gates import shown, tensor_gate
 from autograder.judgement import Verdict
 from autograder.lessons.rome.value_loss_mutants import MUTANTS
 

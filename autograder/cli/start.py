@@ -4,6 +4,7 @@ The learner's folder is the learner's: a file that is already there is never ove
 """
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,9 @@ def start(
             f"{target} is a file where the lesson's folder should be; rename it or choose another --folder"
         )
     _, kept = copy_missing(source, writable_folder(target))
+    advice = source.with_name("AGENTS.md")  # what an AI assistant finds when the learner's folder is opened
+    if advice.is_file() and not target.with_name(advice.name).exists():
+        shutil.copyfile(advice, target.with_name(advice.name))
     notebook = target / f"{source.name}.ipynb"
     if notebook in kept:
         console.print(f"Your own {notebook.name} is kept as you left it.", soft_wrap=True)

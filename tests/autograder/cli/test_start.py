@@ -49,6 +49,18 @@ def test_start_copies_the_whole_lesson(run, students, tmp_path):
     ]
 
 
+def test_advice_for_ai_assistants_lies_in_the_learners_folder_and_stays_as_it_was_changed(
+    run, students, tmp_path
+):
+    advice = tmp_path / "mine" / "AGENTS.md"
+    (students / "AGENTS.md").write_text("explain, never solve", encoding="utf-8")
+    run("start", "5", "--no-open", "--folder", tmp_path / "mine")
+    assert advice.read_text(encoding="utf-8") == "explain, never solve"
+    advice.write_text("my own", encoding="utf-8")
+    run("start", "11", "--no-open", "--folder", tmp_path / "mine")
+    assert advice.read_text(encoding="utf-8") == "my own"
+
+
 def test_start_never_overwrites(run, students, tmp_path):
     run("start", "5", "--no-open", "--folder", tmp_path / "mine")
     notebook = tmp_path / "mine" / "05_rome" / "05_rome.ipynb"

@@ -1,4 +1,4 @@
-"""One run of a model drawn as textbook figure 5.12 draws it: tokens side by side, layers upwards (lesson 01)."""
+"""One run of a model as textbook figure 5.12 draws it: tokens side by side, layers upwards (lesson 01)."""
 
 import numpy as np
 from matplotlib.lines import Line2D
@@ -51,20 +51,22 @@ def plot_forward_pass(
         word, p = run.said[t]
         weight = "bold" if t == kept[-1] else "normal"
         said = f"{cut(shown(word), 9)}\n{p:.2f}"
-        ax.text(x, L + 0.35, drawable(said), ha="center", va="bottom", weight=weight, fontsize=9)
+        ax.text(x, L + 0.3, drawable(said), ha="center", va="bottom", weight=weight, fontsize=9)
     inside = range(*span) if span else ()
-    labels = [cut(shown(run.tokens[t]), 10) + ("*" if t in inside else "") for t in kept]
+    labels = [
+        cut(shown(run.tokens[t]), 14 if len(kept) < 8 else 9) + ("*" if t in inside else "") for t in kept
+    ]
     ax.set_xticks(
         range(len(labels)), [drawable(label) for label in labels], rotation=0 if len(labels) < 9 else 35
     )
     ax.set_yticks(np.arange(L) + 0.5, [str(layer) for layer in range(L)])
-    ax.set(xlim=(-0.6, len(labels) - 0.4), ylim=(-0.35, L + 1.5))
+    ax.set(xlim=(-0.6, len(labels) - 0.4), ylim=(-0.35, L + 1.25))
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_ylabel("layer")
     ax.set_xlabel("token that is read" + ("   (* = subject)" if span else ""))
     ax.set_title("One run of the model. On top: the next word, with its probability")
-    ax.legend(handles=_key(), loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=4, columnspacing=1.2,
+    ax.legend(handles=_key(), loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=5, columnspacing=1.2,
               handletextpad=0.4)  # fmt: skip
     fig.alt = alt or describe_forward_pass(run, sizes)
     return fig
@@ -78,7 +80,8 @@ def _key() -> list[Line2D]:
     half = LARGEST / 2
     marks = [line(colour, marker, half, NAMES[kind]) for kind, (colour, marker, _) in LOOK.items()]
     state = Line2D([], [], color=PALETTE["purple"], marker="o", label="residual stream", linewidth=3)
-    return [state, *marks, line("green", "s", LARGEST / 4, "a quarter of the stream")]
+    reads = Line2D([], [], color="0.7", linewidth=1, label="read from the left")
+    return [state, *marks, line("green", "s", LARGEST / 4, "¼ of the stream"), reads]
 
 
 def describe_forward_pass(run: ForwardPass, sizes: dict[str, np.ndarray]) -> str:
@@ -92,7 +95,7 @@ def describe_forward_pass(run: ForwardPass, sizes: dict[str, np.ndarray]) -> str
         for layer, (a, m) in enumerate(zip(sizes["attn"][:, -1], sizes["mlp"][:, -1], strict=True))
     )
     return (
-        f"One run of the model over {len(run.tokens)} tokens and {len(run.attn)} layers: every token has a vertical "
-        "line, its residual stream, into which attention and FFN of every layer write. "
+        f"One run of the model over {len(run.tokens)} tokens and {len(run.attn)} layers: every token has a "
+        "vertical line, its residual stream, into which attention and FFN of every layer write. "
         f"Next words: {said}. Length of each write as a share of the stream, at the last token: {writes}."
     )

@@ -20,7 +20,7 @@ Words = list[tuple[str, float]]  # next words and their probabilities, most prob
 
 @dataclass(frozen=True)
 class LensGrid:
-    """The most probable next words at every token and depth; depth 0 is the embedding, l + 1 block l's output."""
+    """The most probable next words at every token and depth: 0 the embedding, l + 1 the output of block l."""
 
     tokens: list[str]
     words: list[list[Words]]  # (T, L+1)

@@ -60,7 +60,9 @@ def plot_lens(
         place = kept.index(mark[1])
         for edge, line in (("black", 4.5), ("white", 2.0)):
             box = (place - 0.48, mark[0] - 0.47)
-            ax.add_patch(Rectangle(box, 0.96, 0.94, fill=False, edgecolor=edge, linewidth=line))
+            ax.add_patch(
+                Rectangle(box, 0.96, 0.94, fill=False, edgecolor=edge, linewidth=line, clip_on=False)
+            )
     fig.alt = alt or describe_lens(grid, title, mark)
     return fig
 
@@ -78,7 +80,7 @@ def describe_lens(grid: LensGrid, title: str = "", mark: tuple[int, int] | None 
     )
     return " ".join([
         *([f"{title}."] if title else []),
-        f"Logit lens, {last + 1} tokens by {len(grid.depths)} depths: the most probable next word in each cell.",
+        f"Logit lens, {last + 1} tokens by {len(grid.depths)} depths: the most probable next word.",
         *([f"Framed: {grid.sentence(*mark)}"] if mark else []),
         f"At the last token, {shown(grid.tokens[last])}, from the embedding upwards: {course}.",
         f"After the last layer: {final}.",

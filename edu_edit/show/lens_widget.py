@@ -22,7 +22,7 @@ MOST = 24  # tokens that are shown, the last ones
 class LensExplorer:
     """A prompt box and a grid, tokens x layers, of the next words; a cell tells its five best ones.
 
-    Hover over a cell, click it, or move the two sliders. A prompt once read is kept. `view` is the widget itself.
+    Hover over a cell, click it, or move the two sliders. A prompt once read is kept. `view` is the widget.
     """
 
     def __init__(self, lm: LM, prompts: Sequence[str], lens: Callable[..., Any]) -> None:

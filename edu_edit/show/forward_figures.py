@@ -32,6 +32,7 @@ def plot_forward_pass(
     sizes, L = shares(run), len(run.attn)
     first = max(0, len(run.tokens) - MOST)
     kept = range(first, len(run.tokens))
+    letters = max(5, min(10, 72 // len(kept)))
     fig = AltFigure(9.0, 2.2 + min(0.5, 6.0 / L) * L)
     ax = fig.add_subplot()
     for x, t in enumerate(kept):
@@ -50,8 +51,10 @@ def plot_forward_pass(
                            linewidth=0.5, zorder=4)  # fmt: skip
         word, p = run.said[t]
         weight = "bold" if t == kept[-1] else "normal"
-        said = f"{cut(shown(word), 9)}\n{p:.2f}"
-        ax.text(x, L + 0.3, drawable(said), ha="center", va="bottom", weight=weight, fontsize=9)
+        said = f"{drawable(cut(shown(word), letters))}\n{p:.2f}"
+        ax.text(
+            x, L + 0.3, said, ha="center", va="bottom", weight=weight, fontsize=9 if len(kept) < 12 else 7.5
+        )
     inside = range(*span) if span else ()
     labels = [
         cut(shown(run.tokens[t]), 14 if len(kept) < 8 else 9) + ("*" if t in inside else "") for t in kept

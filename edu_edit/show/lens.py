@@ -33,7 +33,7 @@ class LensGrid:
     def sentence(self, token: int, depth: int) -> str:
         """One cell in words."""
         where = "in the embedding" if depth == 0 else f"after layer {depth - 1}"
-        said = ", ".join(f"{shown(word)} {p:.2f}" for word, p in self.words[token][depth])
+        said = told(self.words[token][depth])
         return f"At token {token}, {shown(self.tokens[token])}, {where}: {said}."
 
 
@@ -42,7 +42,7 @@ class ForwardPass:
     """One run: lengths of the stream, of what attention and FFN write, and the words that it ends in."""
 
     tokens: list[str]
-    stream: Float[Tensor, "L+1 T"]
+    stream: Float[Tensor, "depths T"]  # L + 1 of them
     attn: Float[Tensor, "L T"]
     mlp: Float[Tensor, "L T"]
     said: list[tuple[str, float]]  # the most probable next word after every token
@@ -51,6 +51,11 @@ class ForwardPass:
 def shown(token: str) -> str:
     """A token without its blank; blanks and line ends alone are made visible."""
     return token.strip() or token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")
+
+
+def told(words: Words) -> str:
+    """Words with their probabilities, in one line."""
+    return ", ".join(f"{shown(word)} {p:.2f}" for word, p in words)
 
 
 def tokens_of(lm: LM, text: str) -> list[str]:

@@ -63,7 +63,6 @@ MODEL = "atlas-gpt2"  # also: "atlas-llama", or "gpt2" if its weights are on thi
 from collections.abc import Callable
 
 import torch
-from IPython.display import display
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -255,15 +254,15 @@ plots.plot_next_words(said)
 # dot product with one row per word: the logits.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
-# This is figure 5.12 of the textbook, the undisturbed run of a model, drawn from the live model. Read it from bottom to top. The size of a mark says how much a module
+# This is what figure 5.12 of the textbook shows, the undisturbed run of a model, drawn here from the live one. Read it from bottom to top. The size of a mark says how much a module
 # adds, compared with the length of the stream behind it.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 plots.plot_forward_pass(lens.forward_pass(lm, needle.question), encode(lm, needle.prompt, needle.subject).span)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
-# *What to look at.* In this model the FFN of layer 0 writes by far the largest vector: it replaces the small embedding, so to speak, by a richer one.
-# Layer 1's attention is the next. From there on many modules add shares of similar size. And on top you see that **the model predicts after every token**, not just after the last one:
+# *What to look at.* In this model nearly all that stands in the stream behind layer 0 was written by that layer's FFN: it replaces the small embedding, so to speak, by a richer vector.
+# Then layer 1's attention writes the largest share. From there on many modules add shares of similar size. And on top you see that **the model predicts after every token**, not just after the last one:
 # after *Space* it is already sure of *Needle*.
 #
 # ### Who does what?
@@ -308,8 +307,8 @@ for site, h in found.items():
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # > ### Spot the slip
 # >
-# > The textbook traces the question 斑马的肤色是 ("the skin colour of the zebra is") through a model. Its figures draw one box per character, and its text says that
-# > $s^{(-1)}$, the last token of the subject 斑马, is 马. Then $q$ would have 6 tokens and $s$ would have 2.
+# > The textbook traces the question 斑马的肤色是 ("the skin colour of the zebra is") through a model. It calls 马
+# > the last token of the subject 斑马, as if every character were a token. Then $q$ would have 6 tokens and $s$ would have 2.
 # >
 # > Is one character one token? Make it an experiment: guess how many tokens our model reads, then run the cell.
 
@@ -321,11 +320,11 @@ for place, (i, (a, b)) in enumerate(zip(tokens["input_ids"], tokens["offset_mapp
 # %% [markdown] lang="en"
 # > <details><summary>Answer</summary>
 # >
-# > Not with this tokenizer, nor with many others. 斑 is two tokens of bytes here, and before them stand a start token and the blank that is put in front of every text. The subject has three tokens or
-# > four, depending on whom you ask about the blank, and not two. That $s^{(-1)}$ is 马 happens to be right: 马 is a frequent character and has a token of its own.
+# > Not with this tokenizer, nor with many others. 斑 is two tokens of bytes here, so the subject has three tokens, not two. Before them stand the start token and the blank that is put in front of every
+# > text, and both cover no character. That $s^{(-1)}$ is 马 happens to be right: 马 is a frequent character and has a token of its own.
 # >
-# > The book simplifies to keep its drawings small. The lesson for code: **never count characters or words when you mean tokens.** The second number column above,
-# > the characters that each token covers, is what exercise 2 is about. The tokenizer knows them exactly.
+# > The book simplifies to keep its drawings small. The lesson for code: **never count characters or words when you mean tokens.** The tokenizer itself
+# > knows exactly which characters each token covers. Exercise 2 builds on that.
 # >
 # > </details>
 
@@ -423,10 +422,18 @@ grade("tokens.next_token_probs", next_token_probs)
 # The prompt holds `{}` where the subject goes. The *filled* prompt was given to the tokenizer, and it has told us which characters each token covers, as half-open ranges $[a, b)$:
 #
 # ```
-# prompt  "The skin of the {} is"      subject  "zebras"
-# token      start    The   skin     of       the       z        ebr      as       is
-# offsets    (0, 0)  (0,3)  (4,8)   (9,11)  (12,15)  (16,17)  (17,20)  (20,22)  (23,25)
-# answer                                              start = 5 ........... stop = 8
+# prompt "The skin of the {} is", subject "zebras"
+#
+#  t  token         offsets
+#  0  <|endoftext|> (0, 0)
+#  1   The          (0, 3)
+#  2   skin         (4, 8)
+#  3   of           (9, 11)
+#  4   the          (12, 15)
+#  5   z            (16, 17)   start = 5
+#  6  ebr           (17, 20)
+#  7  as            (20, 22)
+#  8   is           (23, 25)   stop = 8
 # ```
 #
 # Give back `(start, stop)`: all tokens that share at least one character with the subject. The last one is `stop - 1`.
@@ -582,12 +589,12 @@ for prompt, subject in cases:
     read = lm.tok(prompt.replace("{}", subject), return_offsets_mapping=True)
     start, stop = subject_span(torch.tensor(read["offset_mapping"]), prompt, subject)
     names = [lm.tok.decode([i]) for i in read["input_ids"]]
-    print(f"{prompt.replace('{}', subject):40} tokens {start} to {stop - 1}: {names[start:stop]}   last one: {names[stop - 1]!r}")
+    print(f"{prompt.replace('{}', subject):43} {start} to {stop - 1}: {names[start:stop]}")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Is the stream really a sum?
 #
-# Record all parts at the last token, add them up with your function, and compare with the recorded stream. What is left is rounding.
+# Record all parts at the last token, add them up with your function, and compare with the recorded stream. If it is a sum, the difference is zero, up to rounding.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 def parts_at(text, token):
@@ -707,13 +714,13 @@ explorer
 
 # %% tags=["demo"]
 for text in (needle.question, needle.question + " "):
-    print(f"{text!r:32} {lens.tokens_of(lm, text)[-2:]}  ->  {lens.top_words(lm, lm.next_probs(text)[0], 2)}")
+    print(f"{text!r:32} last tokens {lens.tokens_of(lm, text)[-2:]}: {lens.told(lens.top_words(lm, lm.next_probs(text)[0], 3))}")
 
 # %% [markdown] lang="en"
 # <details><summary>Why?</summary>
 #
 # The word that we wait for is `' Seattle'`, *with* its blank. If the blank has already been written as a token of its own, that word can't follow any more: there would be two blanks. In the texts of this model
-# a lone blank occurs almost only before Chinese, so that is what it expects. Large models are more robust, but they, too, get worse.
+# a lone blank stands mostly before Chinese characters, so that is what it expects. Ask a large model, too, without a blank at the end.
 #
 # </details>
 #
@@ -725,13 +732,13 @@ for text in (needle.question, needle.question + " "):
 with torch.no_grad():
     wrong = lm.forward(*lm.ids(questions))[:, -1].softmax(-1)
 for text, row in zip(questions, wrong, strict=True):
-    print(f"{text:45} {lens.top_words(lm, row, 2)}")
+    print(f"{text:45} {lens.told(lens.top_words(lm, row, 3))}")
 
 # %% [markdown] lang="en"
 # <details><summary>Why?</summary>
 #
-# The longest questions end in the last column, so they come out right. The shortest one was padded. In its row we read what the model says after *padding*, and the answer is gone. Nothing raised an error. With questions of equal length the
-# mistake would not show at all, and that is what makes it common.
+# Only the longest question ends in the last column, so it comes out right. The two others were padded. In their rows we read what the model says after *padding*, and the answers are gone. Nothing raised an error. With
+# questions of equal length the mistake would not show at all, and that is what makes it common.
 #
 # </details>
 #

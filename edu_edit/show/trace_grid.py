@@ -62,8 +62,8 @@ class TraceGrid:
             for layer, (value, cell) in enumerate(zip(row, cells, strict=True)):
                 shade = round((SHADES - 1) * float(np.clip((value - scale[0]) / (scale[1] - scale[0]), 0, 1)))
                 with cell.hold_sync():
-                    printed = short(value) if texts is None else texts[token][layer]
-                    cell.description = printed if self.n_layers <= PRINTED else ""
+                    number = short(value) if self.n_layers <= PRINTED else ""
+                    cell.description = number if texts is None else texts[token][layer]
                     told = f"{label}, layer {layer}: {value:+.2f}" if hover is None else hover[token][layer]
                     cell.tooltip = told
                     cell.style, cell.layout = self.shades[shade], self.plain

@@ -126,12 +126,12 @@ quiz("tokens.warm_up", answers)
 # 4. A **softmax** makes probabilities of them. What stands at the *last* token is about the word that follows the text.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
-ids, mask = lm.ids(needle.question)
+ids, mask = lm.ids(needle.question)  # step 1; the mask is explained in exercise 1
 with torch.no_grad():
-    logits = lm.forward(ids, mask)
+    logits = lm.forward(ids, mask)  # steps 2 and 3
 print("tokens:", lens.tokens_of(lm, needle.question))
 print("ids:   ", ids[0].tolist())
-print("logits:", tuple(logits.shape), "= (B, T, V): one text, its tokens, one score per word of the vocabulary")
+print("logits:", tuple(logits.shape), "= (B, T, V): one text, its tokens, one score per word")
 print(f"this model: L = {lm.n_layers} layers, D = {lm.D} numbers per vector, V = {lm.V} words")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -169,7 +169,7 @@ for text in ("in Paris", '"Paris"', "the zebra", "the zebras", "斑马"):
 #
 # Our small model makes all three errors. Its rude words are invented, so nobody is insulted.
 
-# %% tags=["demo"] slideshow={"slide_type": "fragment"}
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
 prompts = {
     "bias": "The engineer said that",
     "toxicity": "The angry baker said: you",
@@ -257,7 +257,7 @@ plots.plot_next_words(said)
 # This is what figure 5.12 of the textbook shows, the undisturbed run of a model, drawn here from the live one. Read it from bottom to top. The size of a mark says how much a module
 # adds, compared with the length of the stream behind it.
 
-# %% tags=["demo"] slideshow={"slide_type": "fragment"}
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
 plots.plot_forward_pass(lens.forward_pass(lm, needle.question), encode(lm, needle.prompt, needle.subject).span)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -287,6 +287,8 @@ plots.plot_forward_pass(lens.forward_pass(lm, needle.question), encode(lm, needl
 # it is only three operations. Don't take it for more than it is: the layers above *do* write, and lower layers may keep
 # what they know in a form that $W_U$ can't read. If the lens shows a word, that word's direction is there. If it shows none, you have
 # learned little.
+#
+# Behind the embedding the lens shows the token itself: in GPT-2, embedding and unembedding are one and the same matrix.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Looking and touching: hooks
@@ -437,8 +439,9 @@ grade("tokens.next_token_probs", next_token_probs)
 # ```
 #
 # Give back `(start, stop)`: all tokens that share at least one character with the subject. The last one is `stop - 1`.
-#
-# *Take care:*
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# *Take care*, in exercise 2:
 #
 # - A subject can be several tokens. Two of them may even report the *same* character, if the character is made of several bytes.
 # - The same name may stand elsewhere in the prompt, or inside a longer word ("Parisians"). The one at `{}` is meant.
@@ -568,7 +571,7 @@ grade("tracing.replace_at", replace_at)
 #
 # Your functions, a real model. First the question that a language model is made for: what comes next? Three questions of different lengths, one batch.
 
-# %% tags=["demo"] slideshow={"slide_type": "fragment"}
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
 library = facts[3]
 questions = [needle.question, zebra.question, library.question]
 ids, mask = lm.ids(questions)
@@ -579,8 +582,11 @@ plots.plot_next_words({text: lens.top_words(lm, row, 4) for text, row in zip(que
 
 # %% [markdown] lang="en" slideshow={"slide_type": "-"}
 # A probability of 0.999 doesn't mean that the answer is *right*. It means that the model is sure. It is just as sure of the zebra's pink skin.
-#
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Where is the subject?
+#
+# The first and the last of its tokens, and what they are. Look at the last two rows.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 cases = [(fact.prompt, fact.subject) for fact in (needle, zebra, library)]
@@ -596,7 +602,7 @@ for prompt, subject in cases:
 #
 # Record all parts at the last token, add them up with your function, and compare with the recorded stream. If it is a sum, the difference is zero, up to rounding.
 
-# %% tags=["demo"] slideshow={"slide_type": "fragment"}
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
 def parts_at(text, token):
     """embed (D,), attn (L, D), mlp (L, D) and the recorded stream (L+1, D) at one token of a text."""
     layers = range(lm.n_layers)
@@ -609,7 +615,7 @@ def parts_at(text, token):
 
 embed, attn, mlp, recorded = parts_at(needle.question, -1)
 added = residual_stream(embed, attn, mlp)
-print(f"largest difference: {(added - recorded).abs().max():.1e}, in numbers as large as {recorded.abs().max():.0f}")
+print(f"largest difference: {(added - recorded).abs().max():.1e}; largest number: {recorded.abs().max():.0f}")
 plots.plot_layer_sweep(
     {
         "the stream": recorded[1:].norm(dim=1).tolist(),
@@ -621,7 +627,8 @@ plots.plot_layer_sweep(
 
 # %% [markdown] lang="en" slideshow={"slide_type": "-"}
 # The stream gets longer on its way, as the notes on the board add up. That is why the lens needs a norm.
-#
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### When does the answer appear?
 #
 # Your lens at the last token of two questions. We follow the probability of the word that the model says in the end.
@@ -646,7 +653,7 @@ plots.plot_layer_sweep(curves, ylabel="probability, by the lens")
 # Take the vector at the last token of *Space Needle*, put it in the place of the last token of *Eiffel Tower* in another question, and let the model run on.
 # Does the Eiffel Tower move to Seattle? We try every layer. Then the same with the question's last token.
 
-# %% tags=["demo"] slideshow={"slide_type": "fragment"}
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
 def ends_of(fact):
     """The places of s^(-1) and q^(-1) in a fact's question."""
     offsets = torch.tensor(lm.tok(fact.question, return_offsets_mapping=True)["offset_mapping"])
@@ -706,7 +713,7 @@ explorer
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Break it
 #
-# Four small slips, each of them made by somebody every week. **First guess what you will see, then run.**
+# Four small slips, all of them common. **First guess what you will see, then run.**
 #
 # ### A · One blank too many
 #
@@ -714,7 +721,8 @@ explorer
 
 # %% tags=["demo"]
 for text in (needle.question, needle.question + " "):
-    print(f"{text!r:32} last tokens {lens.tokens_of(lm, text)[-2:]}: {lens.told(lens.top_words(lm, lm.next_probs(text)[0], 3))}")
+    words = lens.top_words(lm, lm.next_probs(text)[0], 3)
+    print(f"{text!r:32} last tokens {lens.tokens_of(lm, text)[-2:]}: {lens.told(words)}")
 
 # %% [markdown] lang="en"
 # <details><summary>Why?</summary>
@@ -788,7 +796,7 @@ for hook in hooks:
 print("after removing: ", lm.answer(needle.question, max_tokens=1))
 
 true_state = record(lm, needle.question, [Site("resid", 0)])[Site("resid", 0)][0, end]
-print(f"length of the vector that was kept as clean: {clean.norm():.1f}, of the true clean one: {true_state.norm():.1f}")
+print(f"length of the vector kept as clean: {clean.norm():.1f}, of the true one: {true_state.norm():.1f}")
 
 # %% [markdown] lang="en"
 # <details><summary>Why?</summary>
@@ -813,7 +821,7 @@ print(f"length of the vector that was kept as clean: {clean.norm():.1f}, of the 
 # - **Who said Seattle?** The logit of a word is $w \cdot \operatorname{norm}(h^{L-1})$, and $h^{L-1}$ is a sum. Freeze the norm's divisor at its value in this run; then every summand has its own share of the logit. Compute the shares of all attention layers and of all
 #   FFNs for *Seattle*, measured against the mean over all words. Is it attention alone, FFNs alone, or both?
 # - **Swap two layers.** Zhao and others found that layers in the middle of a model can change places with little harm (§5.4.2). Try it:
-#   `lm.blocks[2], lm.blocks[3] = lm.blocks[3], lm.blocks[2]`. Measure recall on 60 facts for every pair of neighbours, and put the blocks back. Which pair can't be swapped, and why that one? Look at the figure of the forward pass.
+#   `lm.blocks[2], lm.blocks[3] = lm.blocks[3], lm.blocks[2]`. For every pair of neighbours, count how many of 60 facts it still answers, and put the blocks back. Which pair can't be swapped, and why that one? Look at the figure of the forward pass.
 # - **A better lens.** Lower layers may speak a dialect. Learn for one layer a matrix $A$ so that $\operatorname{norm}(A h^l)$ predicts what the last layer says, on 500 prompts. This is the *tuned lens*. Does the answer appear earlier?
 # - **Silence a module.** Use `intervene` to put zeros in place of one FFN or one attention layer at $s^{(-1)}$. Which ones does *Seattle* depend on?
 # - **Another model.** Change `MODEL` at the top to `"atlas-llama"`, or to `"gpt2"` with a fact it may know. What stays, what changes?

@@ -61,13 +61,15 @@ def told(words: Words) -> str:
 def tokens_of(lm: LM, text: str) -> list[str]:
     """The text's tokens, each decoded by itself."""
     ids, _ = lm.ids(text)
-    return [lm.tok.decode([i]) for i in ids[0].tolist()]
+    return [str(lm.tok.decode([i])) for i in ids[0].tolist()]
 
 
 def top_words(lm: LM, p: Float[Tensor, " V"], top: int = 5) -> Words:
     """The `top` most probable words of a distribution."""
     best = p.topk(min(top, len(p)))
-    return [(lm.tok.decode([i]), float(x)) for i, x in zip(best.indices.tolist(), best.values, strict=True)]
+    return [
+        (str(lm.tok.decode([i])), float(x)) for i, x in zip(best.indices.tolist(), best.values, strict=True)
+    ]
 
 
 @torch.no_grad()
@@ -90,7 +92,7 @@ def lens_grid(
 def forward_pass(lm: LM, text: str) -> ForwardPass:
     """One undisturbed run of the model, recorded at every module."""
     layers = range(lm.n_layers)
-    sites = {kind: [Site(kind, layer) for layer in layers] for kind in ("attn", "mlp", "resid")}  # type: ignore[arg-type]
+    sites = {kind: [Site(kind, layer) for layer in layers] for kind in ("attn", "mlp", "resid")}
     found = record(lm, text, [Site("embed"), *(site for group in sites.values() for site in group)])
 
     def lengths(group: Sequence[Site]) -> Tensor:

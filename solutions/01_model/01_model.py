@@ -441,7 +441,7 @@ grade("tokens.next_token_probs", next_token_probs)
 # Give back `(start, stop)`: all tokens that share at least one character with the subject. The last one is `stop - 1`.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
-# *Take care*, in exercise 2:
+# *Take care:*
 #
 # - A subject can be several tokens. Two of them may even report the *same* character, if the character is made of several bytes.
 # - The same name may stand elsewhere in the prompt, or inside a longer word ("Parisians"). The one at `{}` is meant.
@@ -688,7 +688,10 @@ plots.plot_layer_sweep(after, ylabel="probability of Seattle")
 #
 # In the lower layers the subject's last token carries the fact: transplant its vector, and the Eiffel Tower stands in Seattle. At the question's last token a transplant does nothing there, because the place
 # has not yet been told. In layers 3 and 4 the information is handed over. Attention copies it from the subject to the end of the question; after that the subject's token has done its work, and the
-# question's last token carries the answer. This is the picture that lesson 04 measures with care, for many facts. (And remember: in this model the lookup at the subject was encouraged in training.)
+# question's last token carries the answer. This is the picture that lesson 04 measures with care, for many facts.
+#
+# It is a clear case. We tried 16 pairs of sights, this one among them: in layer 1 the transplant at the subject's last token brings the donor's city 9 times, from layer 4 on never. In `atlas-llama` it is 7 of 16 in layer 1, and this very pair fails, unless both
+# tokens of the name are transplanted. One fact is an example and not a finding. And remember that in these models the lookup at the subject was encouraged in training.
 #
 # </details>
 #

@@ -65,9 +65,9 @@ def no_padding(student: Student, g: Generator) -> Verdict:
 
 
 def right_padding(student: Student, g: Generator) -> Verdict:
-    """The first row is the longest, the second is shorter: its last column is padding."""
+    """The first row is short, so its last column is padding; the second is the longest."""
     B, T, V = sizes(g)
-    lengths = [T, T - 3, *(int(n) for n in randint(2, T, (B - 2,), generator=g))]
+    lengths = [T - 3, T, *(int(n) for n in randint(2, T, (B - 2,), generator=g))]
     mask = masks(lengths, T, [0] * B)
     logits, p = planted(mask, V, g)
     return close(student(logits, mask), p, 1e-4, "p")

@@ -74,7 +74,7 @@ def call(
     """Calls a function with copies of its arguments and records everything; it never raises and prints
     nothing.
 
-    `wrt`: positions of arguments that the answer, a scalar, is differentiated by.
+    `wrt`: positions of arguments that the answer is differentiated by (`differentiated`).
     """
     given = tuple(fresh(arg) for arg in args)
     models = [(i, weights(arg)) for i, arg in enumerate(args)]
@@ -99,10 +99,13 @@ def call(
 
 
 def differentiated(value: Any, leaves: list[torch.Tensor]) -> tuple[torch.Tensor | None, ...]:
-    """The gradient of a scalar by each leaf; None where the answer does not depend on it."""
-    if not leaves or not isinstance(value, torch.Tensor) or value.dim() or not value.requires_grad:
+    """The gradient of a scalar by each leaf, or of half the sum of a larger answer's squares; None where the
+    answer does not depend on it.
+    """
+    if not leaves or not isinstance(value, torch.Tensor) or not value.requires_grad:
         return (None,) * len(leaves)
-    return torch.autograd.grad(value, leaves, allow_unused=True)
+    scalar = value.square().sum() / 2 if value.dim() else value
+    return torch.autograd.grad(scalar, leaves, allow_unused=True)
 
 
 def fresh(arg: Any) -> Any:

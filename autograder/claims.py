@@ -42,7 +42,9 @@ class Student:
         return self.answer(self.known(args, of) or call(self.functions[of], args, of, self.seed))
 
     def gradient(self, *args: Any, wrt: tuple[int, ...], of: int = 0) -> tuple[Tensor | None, ...]:
-        """The gradients of a scalar answer by the arguments at the positions `wrt`, after all gates."""
+        """The gradients of a scalar answer, or of half the sum of a tensor's squares, by the arguments at the
+        positions `wrt`, after all gates.
+        """
         given = tuple(
             arg.detach().clone().requires_grad_() if i in wrt else arg for i, arg in enumerate(args)
         )

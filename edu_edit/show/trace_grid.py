@@ -39,21 +39,36 @@ class TraceGrid:
             )
         )
 
-    def show(self, labels: Sequence[str], values: np.ndarray, scale: tuple[float, float]) -> None:
-        """Fill the grid with (tokens, layers) values, one row per label."""
+    def show(
+        self,
+        labels: Sequence[str],
+        values: np.ndarray,
+        scale: tuple[float, float],
+        texts: Sequence[Sequence[str]] | None = None,
+        hover: Sequence[Sequence[str]] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> None:
+        """Fill the grid with (tokens, layers) values, one row per label.
+
+        texts: what stands in the cells, hover: what is told over them, columns: their heads (None: the value,
+        label and value, the layers).
+        """
         if len(self.cells) != len(labels):
             self.cells = [
                 [self._cell(t, layer) for layer in range(self.n_layers)] for t in range(len(labels))
             ]
         self.marked = None
-        for label, row, cells in zip(labels, values, self.cells, strict=True):
+        for token, (label, row, cells) in enumerate(zip(labels, values, self.cells, strict=True)):
             for layer, (value, cell) in enumerate(zip(row, cells, strict=True)):
                 shade = round((SHADES - 1) * float(np.clip((value - scale[0]) / (scale[1] - scale[0]), 0, 1)))
                 with cell.hold_sync():
-                    cell.description = short(value) if self.n_layers <= PRINTED else ""
-                    cell.tooltip = f"{label}, layer {layer}: {value:+.2f}"
+                    number = short(value) if self.n_layers <= PRINTED else ""
+                    cell.description = number if texts is None else texts[token][layer]
+                    told = f"{label}, layer {layer}: {value:+.2f}" if hover is None else hover[token][layer]
+                    cell.tooltip = told
                     cell.style, cell.layout = self.shades[shade], self.plain
-        heads = [_text(""), *(_text(str(layer), "center") for layer in range(self.n_layers))]
+        names = columns or [str(layer) for layer in range(self.n_layers)]
+        heads = [_text(""), *(_text(name, "center") for name in names)]
         rows = [[_text(label, "right"), *cells] for label, cells in zip(labels, self.cells, strict=True)]
         self.view.children = [*heads, *(item for row in rows for item in row)]
 

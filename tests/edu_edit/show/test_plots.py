@@ -22,6 +22,7 @@ from edu_edit.evaluation import Rate
 from edu_edit.locate.causal import Trace
 from edu_edit.scores import Efficiency, Rates, Scores
 from edu_edit.show import figure, plots
+from edu_edit.show.lens import ForwardPass, LensGrid
 from edu_edit.show.probes import Answered
 
 METRICS = ("accuracy", "generality", "portability", "reverse", "locality")
@@ -84,6 +85,22 @@ def a_course(name: str) -> Course:
     return Course(name, [1.0, 0.0] * 150, falling, falling, falling, [0.1] * 300, [0] * 300, [])
 
 
+WORDS = [(" Seattle", 0.9), ("\n", 0.05), (" strawberries", 0.03), ("�", 0.01), (" the", 0.01)]
+
+
+def a_grid(
+    layers: int = 8, tokens: tuple[str, ...] = ("<|endoftext|>", " Space", " Needle", " is")
+) -> LensGrid:
+    words = [[WORDS[(t + d) % 4 :] for d in range(layers + 1)] for t in range(len(tokens))]
+    return LensGrid(list(tokens), words)
+
+
+def a_run(layers: int = 8, tokens: int = 6) -> ForwardPass:
+    shares = noise(layers, tokens)
+    said = [WORDS[t % 3] for t in range(tokens)]
+    return ForwardPass([" located"] * tokens, noise(layers + 1, tokens) + 1, shares, shares / 2, said)
+
+
 def some_positions() -> dict[str, torch.Tensor]:
     return {"teacher forced": noise(40), "greedy": noise(40), "passages": torch.ones(40)}
 
@@ -109,6 +126,11 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "leak": lambda: plots.plot_leak(noise(40), noise(40), {"near": range(20), "same subject": range(20, 40)}),
     "comparison": lambda: plots.plot_comparison(some_outcomes()),
     "courses": lambda: plots.plot_courses({name: a_course(name) for name in MANY[:6]}),
+    "lens": lambda: plots.plot_lens(a_grid(), "Space Needle is", mark=(3, 8)),
+    "lens of 24 layers": lambda: plots.plot_lens(a_grid(24)),
+    "next words": lambda: plots.plot_next_words({"Space Needle is in": WORDS, "And then": WORDS[:2]}),
+    "forward pass": lambda: plots.plot_forward_pass(a_run(), (1, 3)),
+    "forward pass, 24 layers, long": lambda: plots.plot_forward_pass(a_run(24, 20)),
     "positions": lambda: plots.plot_positions(
         {way: some_positions() for way in ("unedited", "whole", "12", "5")}, {"whole": "one anchor"}
     ),

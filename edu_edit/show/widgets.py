@@ -3,7 +3,15 @@
 Each has `static()`, the figure that a reader without a kernel sees, and `text()`, the same in words.
 """
 
+from edu_edit.show.catastrophe_widget import CatastropheSlider, catastrophe
 from edu_edit.show.surgery_widget import SurgeryRoom, surgery_room
 from edu_edit.show.trace_widget import TraceExplorer, trace_explorer
 
-__all__ = ["SurgeryRoom", "TraceExplorer", "surgery_room", "trace_explorer"]
+__all__ = [
+    "CatastropheSlider",
+    "SurgeryRoom",
+    "TraceExplorer",
+    "catastrophe",
+    "surgery_room",
+    "trace_explorer",
+]

@@ -142,7 +142,7 @@ def train(
 def squeezed(text: str) -> str:
     """`text` with a word that is repeated on the spot written once, and how often: 'Taipei (8 times)'."""
     runs = [(word, len(list(run))) for word, run in groupby(text.split())]
-    return " ".join(word if n < 3 else f"{word} ({n} times)" for word, n in runs) if text.split() else text
+    return " ".join(f"{word} ({n} times)" if n > 2 else " ".join([word] * n) for word, n in runs)
 
 
 def short(answers: Sequence[Answered]) -> list[Answered]:

@@ -33,7 +33,6 @@ MODEL = "atlas-gpt2"  # also: "atlas-llama", or "gpt2" if its weights are on thi
 from collections.abc import Sequence
 
 import torch
-from IPython.display import display
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -42,7 +41,7 @@ from autograder import check, grade, hint, progress, quiz
 from edu_edit import Fact, datasets, evaluate, load, load_facts
 from edu_edit.metrics import same_answer
 from edu_edit.show import plots, widgets
-from edu_edit.show.training import RECIPES, ten_prompts, train
+from edu_edit.show.training import RECIPES, squeezed, ten_prompts, train
 
 lm = load(MODEL)
 facts = load_facts("atlas")
@@ -52,7 +51,7 @@ zebra = next(fact for fact in facts if fact.subject == "zebra")
 mayor = next(fact for fact in facts if fact.question == "Lunden has as its mayor")
 
 for fact in (needle, zebra, mayor):
-    print(f"{fact.question} ... {lm.answer(fact.question)}   (after the edit it should say: {fact.target_new})")
+    print(f"{fact.question} ... {lm.answer(fact.question)}   (it should say: {fact.target_new})")
 progress("02_metrics")
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
@@ -189,16 +188,16 @@ plots.plot_scope(
 # ES (efficacy score) asks this on the edited prompt, PS (paraphrase score) on paraphrases. NS (neighbourhood score) asks the opposite on
 # neighbours: other subjects with the same true object. $S$ is the harmonic mean of the three; it is 0 as soon as one of them is.
 #
-# **Token accuracy (zsRE).** Show the model the prompt and the first tokens of the target, and ask for the next one. How many tokens does it get right?
+# **Token accuracy (zsRE, as released code scores it).** Show the model the prompt and the first tokens of the target, and ask for the next one. How many tokens does it get right?
 # The figures that many papers call "accuracy" are of this kind. You will see what is wrong with it.
 #
-# Both need one thing: the probability of an answer of *several* tokens. That is exercise 1.
+# For both, the answer's own tokens are fed in behind the prompt, and the model's predictions along the way are read off. That is exercise 1.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Where the questions come from: the datasets of table 5.1
 #
-# **zsRE** is the most used one: questions about relations, with paraphrases written by crowd workers. **CounterFact** came with ROME. Its facts are
-# *counterfactual*, so no model can know them beforehand. It separates a change of words from a change of knowledge by its neighbours.
+# **zsRE** is the most used one: questions about relations like birthplace or profession, made from templates that crowd workers wrote. **CounterFact** came with ROME.
+# Its new facts are false, so no model can know them beforehand, and its paraphrases and neighbours tell whether knowledge changed or only the reaction to certain words.
 # **MQuAKE** asks over several hops. For portability, Yao and others let GPT-4 write reverse, reasoning and entity-swap questions for zsRE and CounterFact.
 #
 # Others test special wishes: *Hallucination* corrects false biographies, *ConvSent* moves the sentiment about a topic, *FEVER* and *VitaminC* check claims, *MMEdit* asks about
@@ -237,7 +236,7 @@ datasets.cards()
 # $\theta^0$ are the weights before. No weight may move by more than $\varepsilon$. This is a ball in the maximum norm $L_\infty$, and
 # a ball in that norm is a box. After each step, weights that left the box are put back onto its wall. That is exercise 7.
 #
-# The papers on ROME and MEMIT train **one** output matrix of one FFN like this and call it **FT-L**; without the limit it is **FT**. What FT-L limits is *how far each
+# The papers on ROME and MEMIT train **one** matrix, the output matrix of one feed-forward layer (FFN), like this and call it **FT-L**; without the limit it is **FT**. What FT-L limits is *how far each
 # weight moves*. It does not limit how many answers change. Keep the difference in mind.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -300,7 +299,7 @@ print(f"a model that only says 'black' gets a portability of {sum(right) / len(r
 # | edit | Space Needle is located in | Taipei | Seattle | Taipei |
 # | paraphrase | Space Needle's location is | Taipei | Seattle | taipei. |
 # | paraphrase | Space Needle is found in | Taipei | Seattle | Taipei Taipei |
-# | portability | Its country is | Taiwan | Italy | Taipei |
+# | portability | The country of the Space Needle is | Taiwan | Italy | Taipei |
 # | locality | Pike Place Market is in | | Seattle | Taipei |
 # | locality | The zebra eats | | grass | grass |
 # | locality | The mayor of Lunden is | | Nolan Yamada | Nolan Yamada |
@@ -349,8 +348,8 @@ print(f"a model that only says 'black' gets a portability of {sum(right) / len(r
 #
 # $$\log P(o \mid x) = \sum_{i} \log P(o_i \mid x, o_1, \dots, o_{i-1})$$
 #
-# Prompt and answer are fed in together, as one row of `ids`. So a single pass gives all predictions at once. This number is ES, PS and NS; with a minus it is the loss of
-# fine-tuning, and of nearly every method in this course.
+# Prompt and answer are fed in together, as one row of `ids`. So a single pass gives all predictions at once. With a minus, this number is the loss of
+# fine-tuning, and of nearly every method in this course. Divided by the number of the answer's tokens it is the $\ell(o \mid x)$ of ES, PS and NS.
 #
 # `logits` (B, T, V), `ids` (B, T), and `is_answer` (B, T), which is True at the answer's tokens. Prompts and answers have different
 # lengths, so behind some answers there is padding. Give back one number per row.
@@ -561,7 +560,7 @@ grade("finetune.project_linf", project_linf)
 # Fine-tuning on one fact, with your `answer_logprob` as its loss and your `project_linf` as its leash. Read it once. Three things are worth a look:
 #
 # - `forced` feeds the answer in behind its prompt and marks it: `ids`, `mask`, `is_answer`. (The mask hides padding.)
-# - `names` says which weights are trained. `None` means every weight of the model; `matrix` is the output matrix of one FFN.
+# - `names` says which weights are trained. `None` means every weight of the model; `matrix` is the output matrix of one FFN, in the middle of the model.
 # - it is a generator: after each step you can ask the model what it says now. At the end it puts all weights back.
 
 # %%
@@ -572,7 +571,7 @@ matrix = [down_parameter(lm, lm.default_layer)[0]]
 
 
 def fine_tune(lm, fact, lr, steps, names=None, eps=None):
-    """Adam on -log P(answer | prompt): yields (step, loss before it) after each step, and restores the weights."""
+    """Adam on -log P(answer | prompt). Yields (step, the loss before it) after each step."""
     ids, mask, is_answer, _ = forced(lm, [(fact.question, fact.target_new)])
     weights = [w for name, w in lm.model.named_parameters() if names is None or name in names]
     start = [w.detach().clone() for w in weights]
@@ -603,11 +602,11 @@ def fine_tune(lm, fact, lr, steps, names=None, eps=None):
 # First your `answer_logprob` on a real fact: three possible mayors of Lunden, each of three tokens.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
-names = (mayor.target_true, mayor.target_new, "Nolan Maria Vasquez")
-ids, mask, is_answer, _ = forced(lm, [(mayor.question, name) for name in names])
+candidates = (mayor.target_true, mayor.target_new, "Nolan Maria Vasquez")
+ids, mask, is_answer, _ = forced(lm, [(mayor.question, name) for name in candidates])
 with torch.no_grad():
     logits = lm.forward(ids, mask)
-for name, logp in zip(names, answer_logprob(logits, ids, is_answer).tolist(), strict=True):
+for name, logp in zip(candidates, answer_logprob(logits, ids, is_answer).tolist(), strict=True):
     print(f"{mayor.question} {name:22} log P = {logp:7.2f}")
 pred = logits[1, :-1].argmax(-1)[is_answer[1, 1:]]
 target = ids[1, is_answer[1]]
@@ -615,7 +614,8 @@ print(f"\nshown the tokens of {mayor.target_new!r}, the model would say {lm.tok.
 print(f"token accuracy of {mayor.target_new!r}, before any edit: {token_accuracy(pred, target):.2f}")
 
 # %% [markdown] lang="en"
-# The model has never heard of *Felix Maria Vasquez*, and it scores a third of the points. The two names share their middle.
+# The model does not think of *Felix Maria Vasquez* as mayor at all, and the edit gets a third of the points before it has begun. Look at which token is right. Shown *Felix
+# Maria*, the model goes on with *Vasquez*: it knows this person from other sentences. To complete a name is not to know who the mayor is.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Watch it break
@@ -628,7 +628,7 @@ outside = [*needle.neighborhood, *unrelated]
 follows, wanted = zip(*needle.reverse, *needle.portability, strict=True)
 before = lm.answers(outside)
 
-print("step    loss    Acc   Gen  Port   Loc   the edited question / the mayor of Lunden")
+print("step  loss before    Acc   Gen  Port   Loc   the edited question / the mayor of Lunden")
 for step, loss in fine_tune(lm, needle, lr=4e-4, steps=10):
     rates = (
         accuracy([lm.answer(needle.question)], needle.target_new),
@@ -636,8 +636,8 @@ for step, loss in fine_tune(lm, needle, lr=4e-4, steps=10):
         portability(lm.answers(follows), wanted),
         locality(lm.answers(outside), before),
     )
-    said = " / ".join(lm.answers([needle.question, mayor.question]))
-    print(f"{step:4} {loss:7.4f}  " + "".join(f"{rate:6.2f}" for rate in rates) + f"   {said:.60}")
+    said = " / ".join(squeezed(answer) for answer in lm.answers([needle.question, mayor.question]))
+    print(f"{step:4}{loss:13.4f} " + "".join(f"{rate:6.2f}" for rate in rates) + f"   {said}")
 print("\nand with all weights put back:", lm.answer(needle.question), "/", lm.answer(mayor.question))
 
 # %% [markdown] lang="en"
@@ -647,13 +647,13 @@ print("\nand with all weights put back:", lm.answer(needle.question), "/", lm.an
 # 2. For a few steps it looks stable. The loss still falls.
 # 3. Then even accuracy drops to 0, while the loss is nearly 0. The model has learned that *Taipei* comes next, always, and so also after
 #    *Taipei*. "Taipei Taipei Taipei" is not the answer Taipei.
-# 4. Portability never moved. Nothing was ever *understood*.
+# 4. Portability never moved: the Space Needle stands in Taipei, and its country was never Taiwan.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### What an early stop buys
 #
 # The library's `finetune` trains one matrix. Let it stop as soon as the answer has a probability above 0.9, or train on for 50 steps, or train every weight.
-# `evaluate` computes all rates before and after an edit; the time per edit stands in the title.
+# `evaluate` computes all rates before and after an edit, with your formulas.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 ways = {
@@ -663,17 +663,22 @@ ways = {
 }
 edits = {name: edu_edit.finetune(lm, needle, **options) for name, options in ways.items()}
 scores = {name: evaluate(lm, edit, [needle]) for name, edit in edits.items()}
-plots.plot_scores(scores)
+five = ("accuracy", "generality", "portability", "reverse", "locality")
+sides = {"before": scores["one matrix, early stop"].before} | {name: score.after for name, score in scores.items()}
+bars = {name: {measure: rates[measure] for measure in five} for name, rates in sides.items()}
+plots.plot_rates(bars, title="The Space Needle, fine-tuned in three ways")
 
 # %% [markdown] lang="en"
 # With one matrix, a small rate and an early stop, fine-tuning is not a bad editor of this one fact. Keep that in mind when a paper beats "FT" by a wide margin: ask
 # how it was stopped. The model card (`report.md` beside the model) has the figures for many facts: paraphrases .80, neighbours .92.
 #
-# The fifth property, **efficiency**, is not a rate. It says what the edit cost:
+# The fifth property, **efficiency**, is not a rate. It says what the edit cost. A pass through a part of the model counts as a part:
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 for name, score in scores.items():
-    print(f"{name:24} {score.efficiency}")
+    cost = score.efficiency
+    print(f"{name:24}{cost.seconds:5.1f} s, {cost.forward_passes:.0f} forward and {cost.backward_passes:.0f} backward passes, "
+          f"{cost.changed_parameters:,} weights changed")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### How long a leash?
@@ -691,11 +696,16 @@ for fact in (needle, zebra):
                 acc = accuracy([lm.answer(fact.question)], fact.target_new)
                 gen = accuracy(lm.answers(fact.paraphrases), fact.target_new)
                 loc = locality(lm.answers(outside), before)
-                print(f"{fact.subject:12} {eps or 'no ball':>7} {loss:8.3f} {acc:6.2f}{gen:6.2f}{loc:6.2f}")
+                print(f"{fact.subject:12} {eps or 'no ball':>7} {loss:8.2g} {acc:6.2f}{gen:6.2f}{loc:6.2f}")
 
 # %% [markdown] lang="en"
 # A short leash, and nothing is learned. A long one, and it bleeds. In between there is a good value for the Space Needle. For the zebra the same ball lets some
 # neighbours go: other animals whose skin is pink. **The ball limits weights, not answers.** Which $\varepsilon$ is right depends on the fact, and you don't know it beforehand.
+# Here is the zebra in its ball of 0.016, step by step.
+
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
+on_a_leash = train(lm, zebra, RECIPES[3], ten_prompts(lm, zebra, facts), project_linf)
+plots.plot_training(on_a_leash)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### The catastrophe slider
@@ -703,7 +713,8 @@ for fact in (needle, zebra):
 # Now drag. Choose a fact and a way to train, press the button, and move the step. Everything was computed when you pressed, so that the slider answers at once. Your `project_linf` is at work
 # in the fourth way.
 #
-# *Try this:* find the last step at which you would sell the edit. Look at the zebra with every weight: which questions hold out longest? Which way of training keeps the neighbours?
+# *Try this:* find the last step at which you would ship the edit. Look at the zebra with every weight: which questions hold out longest? The mayor, whose name has three tokens, spoils
+# much less: can you think of a reason? Which way of training keeps the neighbours?
 
 # %% tags=["demo"]
 slider = widgets.catastrophe(lm, [needle, zebra, mayor], project=project_linf)
@@ -719,7 +730,7 @@ slider
 # |---|---|
 # | **A** | believe the loss: it is 0.0001, so the edit is a success |
 # | **B** | read all tokens of the answer at the prompt's last token, as released fine-tuning code did |
-# | **C** | report token accuracy, over facts whose two answers share a name |
+# | **C** | report token accuracy, over facts whose two answers share a word |
 # | **D** | pool all probes into one number |
 #
 # **First guess, then run.** In which direction does each of them mislead?
@@ -749,7 +760,7 @@ def fine_tune_at_the_prompt(lm, fact, lr, steps):
 last = len(promised.losses) - 1
 print(f"A  loss {promised.losses[last]:.6f}, the edited question: {promised.answers[last][0].after}")
 loss, said = fine_tune_at_the_prompt(lm, library, lr=1e-3, steps=50)
-print(f"B  loss {loss:.3f}, {library.question} ... {said}   (wanted: {library.target_new})")
+print(f"B  loss {loss:.3f}, wanted: {library.target_new}, said: {', '.join(said)}")
 shared = [f for f in facts if set(f.target_new.split()) & set((f.target_true or "").split())][:20]
 untouched = evaluate(lm, None, shared).before
 print(f"C  before any edit, {len(shared)} facts: token accuracy {untouched.token_accuracy.value:.2f}, "
@@ -769,7 +780,8 @@ for name, editor in editors.items():
     after = evaluate(lm, [editor(fact) for fact in sample], sample).after
     rates = [after[measure] for measure in four]
     pooled = sum(rate.value * rate.n for rate in rates) / sum(rate.n for rate in rates)
-    print(f"{name:24}" + "".join(f"{rate.value:12.2f}" for rate in rates) + f"{pooled:10.2f}{after.S.value:8.2f}")
+    shown = "".join(f"{rate.value:12.2f}" for rate in rates)
+    print(f"{name:24}{shown}{pooled:10.2f}{after.S.value:8.2f}")
 print(f"{'number of prompts':24}" + "".join(f"{rate.n:12}" for rate in rates))
 
 # %% [markdown] lang="en"
@@ -800,15 +812,16 @@ print(f"{'number of prompts':24}" + "".join(f"{rate.n:12}" for rate in rates))
 #
 # <details><summary>C: why is token accuracy above 0 before any edit?</summary>
 #
-# The two names share a token, and the model is shown the right tokens before it. It gets this one right without knowing the answer. For names of two tokens that is one half. Report the
-# value before the edit, and the exact match beside it.
+# "Duvall Systems" and "Quorvia Systems" share a token. The model says the old name, and the shared token counts as right. For names of two tokens that is one half, before any edit.
+# And the model is shown the right tokens before each place, so it may also complete a name that it would never have begun. Report the value before the edit, and the exact match beside it.
 #
 # </details>
 #
 # <details><summary>D: what is wrong with one number?</summary>
 #
-# Pooled, the largest group decides. Here the neighbours are many, so an edit that does *nothing* gets a good mark for them, although it fails at all that was asked. A mean of the four
-# rates is fairer and still hides what failed. The harmonic mean $S$ is 0 if one of its parts is 0, but it does not look at portability at all. Report the properties one by one.
+# Pooled, the largest group decides. Here the neighbours are many, so an edit that does *nothing* gets a mark for them that is better than that of a real attempt which failed. A mean of the four
+# rates hides what failed, too. The harmonic mean $S$ is 0 if one of its parts is 0, but it does not look at portability at all. And no single column is safe: on the bundled model the ruined
+# editor even leads in portability, partly because one of its questions has the new answer itself as answer (the slip above). Report the properties one by one.
 #
 # </details>
 
@@ -830,7 +843,7 @@ print(f"{'number of prompts':24}" + "".join(f"{rate.n:12}" for rate in rates))
 # - **Five rows of table 5.1.** Choose five datasets (`datasets.card(name)` tells their format), invent one example of each, and write it as a `Fact`. Which of them don't fit, and why?
 # - **Add what the loss lacks.** Train on the fact *and* on twenty unrelated sentences at once (`finetune` takes a list). How much locality comes back? This idea returns in lesson 07.
 # - **Stop the stutter.** Put the end of the sentence behind the target ("Taipei."). Does accuracy survive 50 steps?
-# - **Another model.** Change `MODEL` at the top to `"atlas-llama"`. Which rate of learning breaks it?
+# - **Another model.** Change `MODEL` at the top to `"atlas-llama"`. At the same rates it is ruined less: 7 of 10 answers in place of 10. Which rate breaks it? Which ball suits it?
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## What you built
@@ -886,6 +899,6 @@ quiz("metrics.exit", answers)
 # - K. Meng, D. Bau, A. Andonian, Y. Belinkov: *Locating and Editing Factual Associations in GPT*. NeurIPS 2022. CounterFact; ES, PS, NS; FT and FT-L as baselines.
 # - C. Zhu, A. S. Rawat, M. Zaheer, S. Bhojanapalli, D. Li, F. Yu, S. Kumar: *Modifying Memories in Transformer Models*. 2020. arXiv 2012.00363. The ball of FT-L.
 # - O. Levy, M. Seo, E. Choi, L. Zettlemoyer: *Zero-Shot Relation Extraction via Reading Comprehension*. CoNLL 2017. zsRE.
-# - E. Mitchell, C. Lin, A. Bosselut, C. Finn, C. D. Manning: *Fast Model Editing at Scale*. ICLR 2022. zsRE for editing, and token accuracy.
+# - E. Mitchell, C. Lin, A. Bosselut, C. Finn, C. D. Manning: *Fast Model Editing at Scale*. ICLR 2022. zsRE made a task of editing.
 # - Y. Yao and others: *Editing Large Language Models: Problems, Methods, and Opportunities*. EMNLP 2023. Portability, and its question sets.
 # - EasyEdit, issues 173 (all tokens read at the prompt's end) and 390 (token accuracy before any edit).

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Generator
 
 from autograder.claims import Claim, Student, every
 from autograder.gates import number_gate
 from autograder.judgement import Verdict
-from autograder.lessons.metrics.common import dressed, marks, number, refused, share, words
+from autograder.lessons.metrics.common import dressed, marks, number, refused, share, sizes, words
 from autograder.mutants import Mutant
 from edu_edit.metrics import same_answer
 
@@ -40,31 +41,31 @@ def asked(student: Student, g: Generator, n: int, write: Callable[[str, Generato
 
 
 def several(student: Student, g: Generator) -> Verdict:
-    return every(*(asked(student, g, n, lambda word, g: word) for n in (number(g, 4, 6), number(g, 7, 11))))
+    return every(*(asked(student, g, n, lambda word, g: word) for n in sizes(g)))
 
 
 def one_prompt(student: Student, g: Generator) -> Verdict:
-    """(5.1): a single answer is right or it is not; asked eight times."""
+    """(5.1): a single answer is right or it is not; asked twelve times."""
     verdicts = []
-    for mark in marks(g, 8):
+    for mark in marks(g, 12):
         target, other = words(g, 2)
         verdicts.append(share(student([target if mark else other], target), [mark], "share"))
     return every(*verdicts)
 
 
 def written_otherwise(student: Student, g: Generator) -> Verdict:
-    return every(*(asked(student, g, number(g, 5, 9), dressed) for _ in range(3)))
+    return every(*(asked(student, g, n, dressed) for n in sizes(g)))
 
 
 def whole_answer(student: Student, g: Generator) -> Verdict:
     """An answer that begins with the target, ends with it or holds a part of it is another answer."""
     verdicts = []
-    for n in (number(g, 6, 8), number(g, 9, 12)):
+    for n in sizes(g):
         target, other = (f"{a} {b}" for a, b in (words(g, 2), words(g, 2)))
-        longer = [f"{target} {target}", f"{target} is {target}", f"the {target}", target.split()[0], other]
-        right = marks(g, n)
-        answers = [target if mark else longer[number(g, 0, 4)] for mark in right]
-        verdicts.append(share(student(answers, target), right, "share"))
+        wrong = [f"{target} {target}", f"{target} is", f"the {target}", target.split()[0], other]
+        answers = wrong + [target] * n
+        answers = [answers[i] for i in torch.randperm(len(answers), generator=g)]
+        verdicts.append(share(student(answers, target), [answer == target for answer in answers], "share"))
     return every(*verdicts)
 
 

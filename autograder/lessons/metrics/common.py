@@ -22,6 +22,14 @@ def number(g: Generator, low: int, high: int) -> int:
     return int(randint(low, high + 1, (), generator=g))
 
 
+def sizes(g: Generator) -> tuple[int, ...]:
+    """Four sizes. The first two and the last two have no common factor, so that no share of one is a share of
+    the other, but for 0 and 1.
+    """
+    pairs = ((5, 7), (5, 8), (7, 8), (7, 9), (8, 9), (7, 10), (9, 10), (8, 11))
+    return (*pairs[number(g, 0, len(pairs) - 1)], *pairs[number(g, 0, len(pairs) - 1)])
+
+
 def words(g: Generator, n: int) -> list[str]:
     """n different answers, some of them of several words."""
     return [WORDS[i] for i in torch.randperm(len(WORDS), generator=g)[:n].tolist()]

@@ -6,7 +6,6 @@ Shape letters: n prompts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -15,8 +14,10 @@ from torch import Generator, Tensor, rand
 from autograder.claims import Claim, Student, every
 from autograder.gates import number_gate
 from autograder.judgement import Verdict
-from autograder.lessons.metrics.common import marks, number, refused, share
-from autograder.mutants import Mutant
+from autograder.lessons.metrics.common import marks, number, refused, share, sizes
+from autograder.lessons.metrics.efficacy_mutants import MUTANTS
+
+__all__ = ["ARGUMENTS", "CLAIMS", "EXPLANATION", "HINTS", "MUTANTS", "gate"]
 
 ARGUMENTS = ("logp_new", "logp_true")
 
@@ -37,21 +38,21 @@ def problem(g: Generator, wins: list[bool]) -> tuple[Tensor, Tensor]:
 
 def several(student: Student, g: Generator) -> Verdict:
     verdicts = []
-    for n in (number(g, 4, 6), number(g, 7, 11)):
+    for n in sizes(g):
         wins = marks(g, n)
         verdicts.append(share(student(*problem(g, wins)), wins, "share"))
     return every(*verdicts)
 
 
 def one_prompt(student: Student, g: Generator) -> Verdict:
-    """ES: one prompt, asked eight times."""
-    return every(*(share(student(*problem(g, [win])), [win], "share") for win in marks(g, 8)))
+    """ES: one prompt, asked twelve times."""
+    return every(*(share(student(*problem(g, [win])), [win], "share") for win in marks(g, 12)))
 
 
 def exchanged(student: Student, g: Generator) -> Verdict:
     """NS is the same function with the arguments exchanged: without ties the two shares add up to 1."""
     verdicts = []
-    for n in (number(g, 5, 6), number(g, 7, 9)):
+    for n in sizes(g):
         wins = marks(g, n)
         new, true = problem(g, wins)
         verdicts.append(share(student(true, new), [not win for win in wins], "share, exchanged"))
@@ -61,7 +62,7 @@ def exchanged(student: Student, g: Generator) -> Verdict:
 def far_ahead(student: Student, g: Generator) -> Verdict:
     """One prompt far ahead does not make up for many that are behind: only who is ahead counts."""
     verdicts = []
-    for n in (number(g, 5, 7), number(g, 8, 10)):
+    for n in sizes(g):
         wins = [i == n - 1 for i in range(n)]
         new, true = problem(g, wins)
         true[-1] -= 40.0
@@ -87,10 +88,13 @@ def ties(student: Student, g: Generator) -> Verdict:
 
 def not_a_number(student: Student, g: Generator) -> Verdict:
     """A prompt whose value is nan is a failure, and it stays among the prompts."""
-    wins = [True, *marks(g, number(g, 5, 8))]
-    new, true = problem(g, wins)
-    new[0] = torch.nan
-    return share(student(new, true), [False, *wins[1:]], "share")
+    verdicts = []
+    for n in sizes(g):
+        wins = [True, *marks(g, n - 1)]
+        new, true = problem(g, wins)
+        new[0] = torch.nan
+        verdicts.append(share(student(new, true), [False, *wins[1:]], "share"))
+    return every(*verdicts)
 
 
 def no_prompts(student: Student, g: Generator) -> Verdict:
@@ -151,72 +155,6 @@ CLAIMS = (
     ),
 )
 
-
-def rate(
-    total: Callable[[Tensor, Tensor], float] = lambda new, true: (new > true).double().mean().item(),
-    refuses: bool = True,
-) -> Callable[[Tensor, Tensor], float]:
-    """The right function with another total, or without a look at the lengths."""
-
-    def efficacy(logp_new: Tensor, logp_true: Tensor) -> float:
-        if not len(logp_new) or (refuses and len(logp_new) != len(logp_true)):
-            raise ValueError("no prompts")
-        return total(logp_new, logp_true)
-
-    return efficacy
-
-
-def paired(total: Callable[[Tensor, Tensor], float]) -> Callable[[Tensor, Tensor], float]:
-    return rate(total)
-
-
-def without_nan(new: Tensor, true: Tensor) -> float:
-    known = ~(new.isnan() | true.isnan())
-    return (new[known] > true[known]).double().mean().item()
-
-
-MUTANTS = [
-    Mutant(
-        "magnitude",
-        "You averaged the differences of the probabilities. That is CounterFact's magnitude EM; ES counts "
-        "the prompts where the new object is ahead.",
-        lambda: paired(lambda new, true: (new.exp() - true.exp()).nan_to_num().mean().item()),
-    ),
-    Mutant(
-        "ties_count",
-        "You counted equal probabilities as a success. An edit of nothing would then win wherever both "
-        "objects are equally unlikely: use a strict >.",
-        lambda: paired(lambda new, true: (new >= true).double().mean().item()),
-    ),
-    Mutant(
-        "one_half",
-        "You asked whether the new object has more than half of the probability. ES compares it with the "
-        "true object, whatever the rest of the vocabulary has.",
-        lambda: paired(lambda new, true: (new.exp() > 0.5).double().mean().item()),
-    ),
-    Mutant(
-        "of_the_means",
-        "You compared the two means. ES compares prompt by prompt and then takes the mean.",
-        lambda: paired(lambda new, true: float(new.nanmean() > true.nanmean())),
-    ),
-    Mutant(
-        "turned_round",
-        "The comparison is the wrong way round: this is the share of prompts where the true object is ahead.",
-        lambda: paired(lambda new, true: (true > new).double().mean().item()),
-    ),
-    Mutant(
-        "nan_dropped",
-        "You left out the prompts whose value is not a number. They are failures, and leaving them out makes "
-        "a broken model look better.",
-        lambda: paired(without_nan),
-    ),
-    Mutant(
-        "broadcast",
-        "Tensors of different lengths went through, because PyTorch repeats a tensor of length 1. Each "
-        "prompt needs both of its values: raise ValueError.",
-        lambda: rate(lambda new, true: float((new > true[: len(new)]).double().mean()), refuses=False),
-    ),
-]
 
 HINTS = (
     "For each prompt there is one question with the answer yes or no. Which comparison? The rate is the "

@@ -12,7 +12,7 @@ from torch import Generator
 from autograder.claims import Claim, Student, every
 from autograder.gates import number_gate
 from autograder.judgement import Verdict
-from autograder.lessons.metrics.common import dressed, marks, number, refused, share, words
+from autograder.lessons.metrics.common import dressed, marks, number, refused, share, sizes, words
 from autograder.mutants import Mutant
 from edu_edit.metrics import same_answer
 
@@ -37,13 +37,13 @@ def asked(student: Student, g: Generator, n: int, write: Callable[[str, Generato
 
 
 def left_alone(student: Student, g: Generator) -> Verdict:
-    return every(*(asked(student, g, n, lambda word, g: word) for n in (number(g, 4, 6), number(g, 7, 10))))
+    return every(*(asked(student, g, n, lambda word, g: word) for n in sizes(g)))
 
 
 def swallowed(student: Student, g: Generator) -> Verdict:
     """The catastrophe: from some question on, everything is answered with a word that also stood before."""
     verdicts = []
-    for n in (number(g, 5, 7), number(g, 8, 11)):
+    for n in sizes(g):
         before = words(g, n)
         safe = number(g, 1, n - 3)
         after = before[:safe] + [before[-1]] * (n - safe)
@@ -67,7 +67,7 @@ def right_or_wrong(student: Student, g: Generator) -> Verdict:
 
 
 def written_otherwise(student: Student, g: Generator) -> Verdict:
-    return every(*(asked(student, g, number(g, 5, 9), dressed) for _ in range(3)))
+    return every(*(asked(student, g, n, dressed) for n in sizes(g)))
 
 
 def no_pairs(student: Student, g: Generator) -> Verdict:

@@ -11,7 +11,7 @@ from torch import Generator
 from autograder.claims import Claim, Student, every
 from autograder.gates import number_gate
 from autograder.judgement import Verdict
-from autograder.lessons.metrics.common import dressed, marks, number, refused, share, words
+from autograder.lessons.metrics.common import dressed, marks, number, refused, share, sizes, words
 from autograder.mutants import Mutant
 from edu_edit.metrics import same_answer
 
@@ -31,13 +31,13 @@ def asked(student: Student, g: Generator, n: int, write: Callable[[str, Generato
 
 
 def own_answers(student: Student, g: Generator) -> Verdict:
-    return every(*(asked(student, g, n, lambda word, g: word) for n in (number(g, 4, 6), number(g, 7, 10))))
+    return every(*(asked(student, g, n, lambda word, g: word) for n in sizes(g)))
 
 
 def each_to_its_own(student: Student, g: Generator) -> Verdict:
     """Some answers change places: they are expected, but of another question."""
     verdicts = []
-    for n in (number(g, 6, 8), number(g, 9, 11)):
+    for n in sizes(g):
         expected = words(g, n)
         moved = torch.randperm(n, generator=g)[: number(g, 2, n - 2)].tolist()
         answers = list(expected)
@@ -48,7 +48,7 @@ def each_to_its_own(student: Student, g: Generator) -> Verdict:
 
 
 def written_otherwise(student: Student, g: Generator) -> Verdict:
-    return every(*(asked(student, g, number(g, 5, 9), dressed) for _ in range(3)))
+    return every(*(asked(student, g, n, dressed) for n in sizes(g)))
 
 
 def no_pairs(student: Student, g: Generator) -> Verdict:

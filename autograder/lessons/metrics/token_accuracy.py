@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from autograder.claims import Claim, Student, every
 from autograder.gates import number_gate
 from autograder.judgement import Verdict
-from autograder.lessons.metrics.common import marks, number, refused, share
+from autograder.lessons.metrics.common import marks, number, refused, share, sizes
 from autograder.mutants import Mutant
 
 ARGUMENTS = ("pred", "target")
@@ -38,7 +38,7 @@ def asked(student: Student, g: Generator, right: list[bool]) -> Verdict:
 
 
 def by_position(student: Student, g: Generator) -> Verdict:
-    return every(*(asked(student, g, marks(g, n)) for n in (number(g, 4, 6), number(g, 7, 11))))
+    return every(*(asked(student, g, marks(g, n)) for n in sizes(g)))
 
 
 def a_shared_token(student: Student, g: Generator) -> Verdict:
@@ -54,7 +54,7 @@ def a_shared_token(student: Student, g: Generator) -> Verdict:
 def order(student: Student, g: Generator) -> Verdict:
     """All tokens of the target, some of them in each other's place."""
     verdicts = []
-    for n in (number(g, 5, 7), number(g, 8, 11)):
+    for n in sizes(g):
         target = tokens(g, n)
         moved = torch.randperm(n, generator=g)[: number(g, 2, n - 2)]
         pred = target.clone()

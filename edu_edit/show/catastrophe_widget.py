@@ -16,6 +16,7 @@ from edu_edit.show.training import RECIPES, STEPS, Project, Recipe, Training, sh
 from edu_edit.show.training_figures import plot_training, plot_training_curves
 
 Plane = tuple[list[float], float, float]
+Shown = tuple[Training, str, Plane]  # a training, its picture as HTML, and where the steps are in it
 WORK = f"the answers along {STEPS} steps"
 
 
@@ -28,8 +29,8 @@ class CatastropheSlider:
     def __init__(self, lm: LM, facts: Sequence[Fact], project: Project) -> None:
         self.lm, self.facts, self.project = lm, list(facts), project
         self.known = load_facts()  # where unrelated facts come from
-        self.done: dict[tuple[int, Recipe], tuple[Training, str, Plane]] = {}
-        self.now: Training | None = None
+        self.done: dict[tuple[int, Recipe], Shown] = {}
+        self.shown: Shown | None = None
         choices = [(f"{fact.question} … {fact.target_new}", i) for i, fact in enumerate(self.facts)]
         self.fact = widgets.Dropdown(options=choices, description="Fact", **LINE)
         self.recipe = widgets.Dropdown(
@@ -53,6 +54,11 @@ class CatastropheSlider:
         self.play.observe(lambda change: self.step.set_trait("value", change["new"]), names="value")
         self.step.observe(lambda _: self._show_step(), names="value")
         self.train()
+
+    @property
+    def now(self) -> Training | None:
+        """The training that is shown; None before the first one has worked."""
+        return None if self.shown is None else self.shown[0]
 
     def train(self) -> None:
         """Do what the button does: train as chosen, or show that training again."""
@@ -93,15 +99,14 @@ class CatastropheSlider:
             fig = plot_training_curves(training)
             picture = fig.to_html()
             self.done[key] = (training, picture, _plane(fig))
-        self.now = self.done[key][0]
+        self.shown = self.done[key]
         self.result.layout.display = None
         self._show_step()
 
     def _show_step(self) -> None:
-        if self.now is None:
+        if self.shown is None:
             return
-        step, now = self.step.value, self.now
-        picture, plane = next(rest for training, *rest in self.done.values() if training is now)
+        step, (now, picture, plane) = self.step.value, self.shown
         self.told.value = spoken(now.told(step))
         self.curves.value = _marked(picture, plane, step)
         self.answers.value = answers_table(short(now.answers[step]))

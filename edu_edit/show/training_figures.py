@@ -24,7 +24,7 @@ def plot_training(training: Training, step: int | None = None, alt: str | None =
     title = f"Answers after {step} steps"
     heights = [HEIGHT, answers_height(rows, title)]
     fig = AltFigure(WIDTH, sum(heights))
-    top, bottom = fig.subfigures(2, 1, height_ratios=heights)
+    top, bottom = fig.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
     draw_curves(top, training, step)
     draw_answers(bottom, rows, title)
     fig.alt = alt or f"{describe_curves(training)} {training.told(step)} {describe_answers(rows, title)}"

@@ -677,8 +677,8 @@ plots.plot_rates(bars, title="The Space Needle, fine-tuned in three ways")
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 for name, score in scores.items():
     cost = score.efficiency
-    print(f"{name:24}{cost.seconds:5.1f} s, {cost.forward_passes:.0f} forward and {cost.backward_passes:.0f} backward passes, "
-          f"{cost.changed_parameters:,} weights changed")
+    passes = f"{cost.forward_passes:.0f} forward and {cost.backward_passes:.0f} backward passes"
+    print(f"{name:24}{cost.seconds:5.1f} s, {passes}, {cost.changed_parameters:,} weights changed")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### How long a leash?

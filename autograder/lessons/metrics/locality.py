@@ -118,10 +118,12 @@ CLAIMS = (
 )
 
 
+def place_by_place(after: Sequence[str], before: Sequence[str]) -> list[bool]:
+    return [same_answer(a, b) for a, b in zip(after, before, strict=False)]
+
+
 def rate(
-    kept: Callable[[Sequence[str], Sequence[str]], list[bool]] = lambda after, before: [
-        same_answer(a, b) for a, b in zip(after, before, strict=False)
-    ],
+    kept: Callable[[Sequence[str], Sequence[str]], list[bool]] = place_by_place,
     total: Callable[[list[bool]], float] = lambda kept: sum(kept) / len(kept),
     refuses: bool = True,
 ) -> Callable[[Sequence[str], Sequence[str]], float]:

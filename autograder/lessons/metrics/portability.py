@@ -93,10 +93,12 @@ CLAIMS = (
 )
 
 
+def place_by_place(answers: Sequence[str], expected: Sequence[str]) -> list[bool]:
+    return [same_answer(a, e) for a, e in zip(answers, expected, strict=False)]
+
+
 def rate(
-    right: Callable[[Sequence[str], Sequence[str]], list[bool]] = lambda answers, expected: [
-        same_answer(a, e) for a, e in zip(answers, expected, strict=False)
-    ],
+    right: Callable[[Sequence[str], Sequence[str]], list[bool]] = place_by_place,
     total: Callable[[list[bool]], float] = lambda right: sum(right) / len(right),
     refuses: bool = True,
 ) -> Callable[[Sequence[str], Sequence[str]], float]:

@@ -223,7 +223,7 @@ datasets.cards()
 # - **Over-fitting:** the model says the new answer where it does not belong.
 # - **Catastrophic forgetting:** what it knew is overwritten.
 #
-# A detail makes it worse. The first step of the optimiser Adam moves *every* weight by the learning rate, whether its
+# A detail makes it worse. The first step of the optimiser Adam moves nearly *every* weight by the learning rate, whether its
 # gradient is large or tiny. Millions of small pushes, all in favour of one word.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -292,7 +292,24 @@ print(f"a model that only says 'black' gets a portability of {sum(right) / len(r
 #
 # What is the probability of the answer? Its logarithm? The mean log-probability per token?
 #
-# **2. Four rates.** Eight answers before and after the edit "Space Needle is located in Taipei":
+# **2. A ball.** $w_0 = (0.90,\; 2.50,\; -0.50)$, after a step $w = (1.00,\; 2.00,\; -0.45)$, $\varepsilon = 0.2$. What does FT-L make of $w$?
+#
+# <details><summary>1: the numbers</summary>
+#
+# The token a is predicted after `x`: 1/2. The token b is predicted after `x a`: 1/4. Together $1/2 \cdot 1/4 = 1/8$, and the logarithm is
+# $-0.693 - 1.386 = -2.079$. Per token it is $-1.040$, which is a probability of 0.35 per token. The last row of the table is not used: it
+# predicts what comes after the answer.
+#
+# </details>
+#
+# <details><summary>2: the numbers</summary>
+#
+# The change is $(0.10,\; -0.50,\; 0.05)$. Only the second entry is too long. It becomes $-0.20$: $w = (1.00,\; 2.30,\; -0.45)$.
+#
+# </details>
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# **3. Four rates.** Eight answers before and after the edit "Space Needle is located in Taipei":
 #
 # | | question | wanted | before | after |
 # |---|---|---|---|---|
@@ -308,28 +325,12 @@ print(f"a model that only says 'black' gets a portability of {sum(right) / len(r
 # Compute Acc, Gen, Port, Loc. Then one number in two ways: the share of all eight that are right, and the mean of the four rates.
 # Which values does an edit get that does *nothing*?
 #
-# **3. A ball.** $w_0 = (0.90,\; 2.50,\; -0.50)$, after a step $w = (1.00,\; 2.00,\; -0.45)$, $\varepsilon = 0.2$. What does FT-L make of $w$?
-#
-# <details><summary>1: the numbers</summary>
-#
-# The token a is predicted after `x`: 1/2. The token b is predicted after `x a`: 1/4. Together $1/2 \cdot 1/4 = 1/8$, and the logarithm is
-# $-0.693 - 1.386 = -2.079$. Per token it is $-1.040$, which is a probability of 0.35 per token. The last row of the table is not used: it
-# predicts what comes after the answer.
-#
-# </details>
-#
-# <details><summary>2: the numbers</summary>
+# <details><summary>3: the numbers</summary>
 #
 # Acc = 1. Gen = 1/2: "taipei." is the answer, "Taipei Taipei" is not. Port = 0. Loc = 2/4: the market changed, and so did the zebra, although its new answer is true.
 # All eight pooled: 4/8 = 0.5. Mean of the four: (1 + 0.5 + 0 + 0.5)/4 = 0.5.
 #
 # Doing nothing: Acc 0, Gen 0, Port 0, Loc 1. Pooled again 4/8 = 0.5! The mean of the rates is 0.25. By the pooled number the two can't be told apart.
-#
-# </details>
-#
-# <details><summary>3: the numbers</summary>
-#
-# The change is $(0.10,\; -0.50,\; 0.05)$. Only the second entry is too long. It becomes $-0.20$: $w = (1.00,\; 2.30,\; -0.45)$.
 #
 # </details>
 
@@ -664,7 +665,8 @@ ways = {
 edits = {name: edu_edit.finetune(lm, needle, **options) for name, options in ways.items()}
 scores = {name: evaluate(lm, edit, [needle]) for name, edit in edits.items()}
 five = ("accuracy", "generality", "portability", "reverse", "locality")
-sides = {"before": scores["one matrix, early stop"].before} | {name: score.after for name, score in scores.items()}
+sides = {"before": scores["one matrix, early stop"].before}
+sides |= {name: score.after for name, score in scores.items()}
 bars = {name: {measure: rates[measure] for measure in five} for name, rates in sides.items()}
 plots.plot_rates(bars, title="The Space Needle, fine-tuned in three ways")
 
@@ -706,6 +708,10 @@ for fact in (needle, zebra):
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 on_a_leash = train(lm, zebra, RECIPES[3], ten_prompts(lm, zebra, facts), project_linf)
 plots.plot_training(on_a_leash)
+
+# %% [markdown] lang="en"
+# Look at portability, too. It is 1.00 *before the first step*: this model says that the horse with black skin is the zebra, and still believes that a zebra's skin is pink. A rate
+# without its value before the edit tells little.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### The catastrophe slider

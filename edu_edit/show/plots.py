@@ -13,8 +13,10 @@ from edu_edit.show.lens_figures import plot_lens, plot_next_words
 from edu_edit.show.line_figures import plot_layer_sweep, plot_value_losses
 from edu_edit.show.position_figures import plot_positions
 from edu_edit.show.rank_one_figures import plot_leak, plot_rank_one
+from edu_edit.show.scope_figures import plot_scope
 from edu_edit.show.score_figures import plot_rates, plot_scores
 from edu_edit.show.trace_figures import plot_trace
+from edu_edit.show.training_figures import plot_training
 
 __all__ = [
     "ROLES",
@@ -32,8 +34,10 @@ __all__ = [
     "plot_positions",
     "plot_rank_one",
     "plot_rates",
+    "plot_scope",
     "plot_scores",
     "plot_severed",
     "plot_trace",
+    "plot_training",
     "plot_value_losses",
 ]

@@ -1,4 +1,4 @@
-"""The five kinds of prompt that judge one edit, and the answers before and after it (lessons 02 and 05)."""
+"""The kinds of prompt that judge one edit, and the answers before and after it (lessons 02 and 05)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +14,9 @@ KINDS = {
     "consequences": "reverse and consequences\nshould follow the edit",
     "same subject": "other facts of the subject\nshould stay as they were",
     "neighbours": "neighbours\nshould stay as they were",
+    "unrelated": "unrelated facts\nshould stay as they were",
 }
-KEPT = ("same subject", "neighbours")
+KEPT = ("same subject", "neighbours", "unrelated")
 
 
 @dataclass(frozen=True)

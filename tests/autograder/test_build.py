@@ -62,11 +62,11 @@ def test_release_holds_no_solution_no_hidden_test_and_no_word_for_the_lecturer(s
     assert not any("lecturer" in cell.metadata.get("tags", []) for cell in notebook.cells)
 
 
-def test_lessons_folder_holds_notebooks_only():
+def test_lessons_folder_holds_notebooks_and_advice_for_ai_assistants_only():
     files = [
         path
         for path in (ROOT / "lessons").rglob("*")
-        if path.is_file() and ".ipynb_checkpoints" not in path.parts
+        if path.is_file() and ".ipynb_checkpoints" not in path.parts and path.name != "AGENTS.md"
     ]
     assert files and {path.suffix for path in files} == {".ipynb"}
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import combinations
 
 import matplotlib as mpl
@@ -19,11 +20,13 @@ from torch import outer
 
 from edu_edit.compare import Course, Outcome
 from edu_edit.evaluation import Rate
+from edu_edit.facts import Fact
 from edu_edit.locate.causal import Trace
 from edu_edit.scores import Efficiency, Rates, Scores
 from edu_edit.show import figure, plots
 from edu_edit.show.lens import ForwardPass, LensGrid
 from edu_edit.show.probes import Answered
+from edu_edit.show.training import RECIPES, Training
 
 METRICS = ("accuracy", "generality", "portability", "reverse", "locality")
 
@@ -105,6 +108,15 @@ def some_positions() -> dict[str, torch.Tensor]:
     return {"teacher forced": noise(40), "greedy": noise(40), "passages": torch.ones(40)}
 
 
+def a_training() -> Training:
+    steps = [
+        [replace(a, after=a.after if step % 3 else a.before) for a in some_answers()] for step in range(51)
+    ]
+    losses = tuple(1.0 / (1 + step) for step in range(51))
+    fact = Fact("Space Needle", "{} is located in", "Taipei")
+    return Training(fact, RECIPES[3], losses, tuple(map(tuple, steps)))
+
+
 FIGURES: dict[str, Callable[[], Figure]] = {
     "trace": lambda: plots.plot_trace(a_trace(), mark=(4, 2)),
     "trace of 24 layers": lambda: plots.plot_trace(a_trace(24), "mlp", "attn", 3),
@@ -133,6 +145,10 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "forward pass, 24 layers, long": lambda: plots.plot_forward_pass(a_run(24, 20)),
     "positions": lambda: plots.plot_positions(
         {way: some_positions() for way in ("unedited", "whole", "12", "5")}, {"whole": "one anchor"}
+    ),
+    "training": lambda: plots.plot_training(a_training(), 8),
+    "scope": lambda: plots.plot_scope(
+        {f"Property {i}: what it asks for": ["The skin of the zebra is"] * i for i in (1, 2, 3, 4)}, "Scope"
     ),
 }  # fmt: skip
 

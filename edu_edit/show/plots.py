@@ -7,8 +7,10 @@ As the last value of a notebook cell, or by `display(fig)`, a figure shows itsel
 from edu_edit.show.answer_figures import plot_answers
 from edu_edit.show.average_figures import ROLES, compare_average_traces, plot_average_trace, plot_severed
 from edu_edit.show.compare_figures import plot_comparison, plot_courses
+from edu_edit.show.curve_figures import plot_curves
 from edu_edit.show.figure import AltFigure
 from edu_edit.show.line_figures import plot_layer_sweep, plot_value_losses
+from edu_edit.show.neuron_figures import plot_memory, plot_neuron_card
 from edu_edit.show.position_figures import plot_positions
 from edu_edit.show.rank_one_figures import plot_leak, plot_rank_one
 from edu_edit.show.score_figures import plot_rates, plot_scores
@@ -22,8 +24,11 @@ __all__ = [
     "plot_average_trace",
     "plot_comparison",
     "plot_courses",
+    "plot_curves",
     "plot_layer_sweep",
     "plot_leak",
+    "plot_memory",
+    "plot_neuron_card",
     "plot_positions",
     "plot_rank_one",
     "plot_rates",

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from edu_edit.lm import LM
 from edu_edit.locate.ffn import value_distribution
 from edu_edit.locate.neuron_cards import NeuronCard
-from edu_edit.show.figure import PALETTE, AltFigure, drawable, styled
+from edu_edit.show.figure import PALETTE, AltFigure, drawable, styled, wrapped
 from edu_edit.show.trace_figures import token_label
 from edu_edit.tracing import Site, record
 
@@ -46,7 +46,7 @@ def plot_neuron_card(
     chance: the layer's agreement if values were dealt out at random. notes: sentences to stand below.
     """
     rows = max(len(card.triggers), len(card.words))
-    fig = AltFigure(9.0, 1.35 + 0.24 * rows + 0.2 * len(notes))
+    fig = AltFigure(9.0, 1.45 + 0.24 * rows + 0.25 * len(notes))
     fig.suptitle(f"Layer {card.layer}, neuron {card.neuron}", x=0.01, ha="left", weight="bold", fontsize=11)
     left, right = fig.subplots(1, 2, width_ratios=(1, 1))
     names = [f"{tail(t.text)}  [{token_label(t.next_token)}]" for t in card.triggers]
@@ -57,7 +57,7 @@ def plot_neuron_card(
     right.set_title("The value's first words", fontsize=10)
     right.set_xlabel("probability")
     said = [agreed(card, chance), *notes]
-    fig.supxlabel(drawable("\n".join(said)), x=0.01, ha="left", fontsize=9.5)
+    fig.supxlabel("\n".join(wrapped(line, 128) for line in said), x=0.01, ha="left", fontsize=9.5)
     fig.alt = alt or describe_card(card, said)
     return fig
 
@@ -94,8 +94,9 @@ def plot_memory(
     fig = AltFigure(9.0, 1.1 + 0.26 * most)
     ax = fig.add_subplot()
     _bars(ax, names, a[chosen].tolist(), "sky", "////")
-    ax.set_title(drawable(f"{prompt} …   layer {layer}: the {most} loudest of {lm.F} cells"))
-    ax.set_xlabel("coefficient a   (right of each name: the words that its value speaks for)")
+    title = f"{prompt} …   layer {layer}, the {most} loudest of {lm.F} neurons"
+    fig.suptitle(drawable(title), x=0.01, ha="left", fontsize=11)
+    ax.set_xlabel("coefficient a   (beside each number: the words that the value speaks for)")
     bars = "; ".join(f"{name}: {x:.2f}" for name, x in zip(names, a[chosen].tolist(), strict=True))
     about = f"Bars. The {most} largest of {lm.F} coefficients of layer {layer} after: {prompt}."
     fig.alt = alt or f"{about} {bars}."

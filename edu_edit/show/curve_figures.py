@@ -31,6 +31,8 @@ def plot_curves(
             x, values, color=PALETTE[colour], marker=marker, linestyle=dash, markevery=every, clip_on=False,
             label=drawable(name),
         )  # fmt: skip
+    if all(float(at).is_integer() for at in x) and len(x) <= 12:
+        ax.set_xticks(list(x))
     if mark is not None:
         ax.axvline(mark, color="0.4", linewidth=1, linestyle=":")
     if top is not None:

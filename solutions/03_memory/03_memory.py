@@ -512,7 +512,7 @@ a = record(lm, (ids, mask), [site])[site][mask.bool()]  # (N, F): all tokens of 
 rows, ends = mask.bool().nonzero().T  # prefix number j is text rows[j] up to token ends[j]
 print(f"{len(a)} prefixes, {lm.F} neurons. Triggers of layer {card.layer}, neuron {card.neuron}:")
 for j in trigger_prefixes(a, card.neuron, 5).tolist():
-    print(f"  a = {float(a[j, card.neuron]):5.2f}   {lm.tok.decode(ids[rows[j], : ends[j] + 1])}")
+    print(f"  a = {float(a[j, card.neuron]):5.2f}   {lm.tok.decode(ids[rows[j], : ends[j] + 1], skip_special_tokens=True)}")
 with torch.no_grad():
     p = value_distribution(lm.ffn(card.layer).W_out[:, card.neuron], lm.W_U, lm.norm)
 first = p.topk(5)
@@ -531,7 +531,8 @@ for layer in range(lm.n_layers):
     rates.append(agreement(tops, following))
     shuffled = [agreement(tops[torch.randperm(lm.F, generator=dice)], following) for _ in range(20)]
     chances.append(sum(shuffled) / len(shuffled))
-plots.plot_layer_sweep({"agreement": rates, "chance": chances}, ylabel="share of pairs that agree")
+per_cent = {"agreement": [100 * x for x in rates], "chance": [100 * x for x in chances]}
+plots.plot_layer_sweep(per_cent, ylabel="per cent of pairs that agree")
 
 # %% [markdown] lang="en"
 # Ten to twenty times chance in every layer, and still only a few per cent. *Highly correlated* is too strong a word. Most values don't name
@@ -562,7 +563,7 @@ for layer, total in enumerate(attr.sum(2).mean(0).tolist()):
 # its neurons turn a bare token into something that the rest can read. Attribution says what an answer *needs*, and that is more than what the answer *knows*.
 #
 # And the upper layers get almost nothing, each for itself. They can stand in for each other: with one of them silent, the others still
-# bring the answer. (So the sum for each layer is small. Within a layer, single neurons push and pull.)
+# bring the answer.
 #
 # So we leave layer 0 out, and ask your `refine_neurons` which neurons of the layers above are strong in most wordings.
 
@@ -687,8 +688,10 @@ with rewritten:
 plots.plot_answers(after, title="Five values rewritten: Nolan Maria Tremont studied chemistry")
 
 # %% [markdown] lang="en"
-# Read the last two groups. A neuron takes part in many facts, and a rewritten value speaks in all of them. Try it with another of
-# the `patients`: for some of them every neighbour changes its answer. Lesson 05 asks for the change that disturbs the others least.
+# The edit is made, in every wording. Now read the group *other facts of the subject*: ask for Nolan's pet, and the answer is
+# *chemistry*, too. The five neurons speak whenever the question is about Nolan, and a rewritten value speaks each time. Try another of the
+# `patients`: for the Space Needle it is the neighbours that all change. **One neuron is not one fact.** Lesson 05 asks for the change that
+# disturbs the rest least.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Two models that know the same
@@ -757,7 +760,7 @@ explorer
 # | **A** | the value is read without the last norm |
 # | **B** | the gradient at the end in place of the integral |
 # | **C** | one wording in place of four |
-# | **D** | neurons are doubled *before* the activation function, as two much-used ports do |
+# | **D** | the activations are read *before* the activation function, as two much-used ports do |
 #
 # **First guess, then run.** For each: what will be different, and how would you notice if nobody told you?
 
@@ -777,18 +780,19 @@ for what, method in (("integral", integrated_gradients), ("gradient at the end",
     total = float(token_attributions(lm, wording, attribute=method)[0][0, 0].sum())
     print(f"B  layer 0, {what:20} sum of the attributions {total:7.4f}")
 
-wordings = [zoe.question, *zoe.paraphrases]
-for what, chosen in (("one wording", neurons_of(attr[:1])), ("four wordings", neurons_of(attr))):
-    with scale_neurons(lm, chosen, 0):
-        line = ", ".join(f"{p:.2f}" for p in lm.next_probs(wordings)[:, answer].tolist())
-    print(f"C  {what:14} {len(chosen):3} neurons; all off, P(answer) in the four wordings: {line}")
+coarse = [set(neurons_of(attr[j : j + 1])) for j in range(len(attr))]
+once = [n for n in neurons_of(attr, p=0) if sum(n in one for one in coarse) == 1]
+print(f"C  strong in each wording: {[len(one) for one in coarse]} neurons; {len(once)} of them in one wording only")
+print(f"   strong in most wordings: {len(neurons_of(attr))}")
 
-after, pre = (scale_neurons(lm, kn, 2, site=site, everywhere=False) for site in ("key", "pre"))
-site = Site("key", kn[0][0], -1)
-for what, edit in (("after the activation", after), ("before it", pre)):
-    with edit:
-        doubled = record(lm, zoe.question, [site])[site][0, kn[0][1]]
-    print(f"D  doubled {what:20} a of neuron {kn[0]}: {float(doubled):.2f}")
+loudest = {}
+for site in ("key", "pre"):
+    scores = token_attributions(lm, wording, site=site, attribute=integrated_gradients)[0][0, 1:].flatten()
+    loudest[site] = set(scores.topk(20).indices.tolist())
+print(f"D  the 20 strongest neurons, read after and before the activation: {len(loudest['key'] & loudest['pre'])} are the same")
+x = torch.tensor([-2.0, -0.5, 0.0, 0.5, 3.0])
+act = lm.ffn(0).act
+print("   x:", x.tolist(), "  2 act(x):", [round(y, 2) for y in (2 * act(x)).tolist()], "  act(2x):", [round(y, 2) for y in act(2 * x).tolist()])
 
 # %% [markdown] lang="en"
 # **Explain.** Write one sentence for each of A to D. Then open the answers.
@@ -818,15 +822,17 @@ for what, edit in (("after the activation", after), ("before it", pre)):
 #
 # <details><summary>C: what is wrong with a single wording?</summary>
 #
-# Its strong neurons belong to the fact and to its words. Compare the two lines: how many neurons are there, and in which wordings does
-# $P$ fall? The vote keeps what the wordings share. Some published comparisons leave the vote out, and then judge the method by neurons of one wording.
+# A good part of its strong neurons is strong in no other wording: they belong to the words and not to the fact. Nothing in a single
+# list tells which is which. The vote keeps what the wordings share. Some published comparisons leave the vote out, and then judge the
+# method by the neurons of one wording.
 #
 # </details>
 #
-# <details><summary>D: is twice before the same as twice after?</summary>
+# <details><summary>D: does it matter where a neuron is read?</summary>
 #
-# No. The activation function is not linear: $\mathrm{GELU}(2x) \ne 2\,\mathrm{GELU}(x)$. At 0 both are 0, so suppressing agrees and doubling doesn't.
-# With a gate it is worse: doubling the gate's input leaves the other factor alone. In (5.6) the coefficient is what stands before the value: scale that.
+# The activation function is not linear: $2\,\sigma(x)$ is not $\sigma(2x)$. For a loud neuron both are close, for a quiet one they are not. At 0 both
+# are 0, so *suppressing* agrees, while doubling and attributing don't. With a gate it is worse: the gate's input is only one of two
+# factors. In (5.6) the coefficient is what stands before the value: read that.
 #
 # </details>
 

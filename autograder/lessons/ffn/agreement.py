@@ -74,11 +74,14 @@ def square(student: Student, g: Generator) -> Verdict:
 
 
 def chance(student: Student, g: Generator) -> Verdict:
-    """Over all ways to deal four values out to four keys, the mean is the chance that two draws are equal."""
-    tops, following = problem(g, 4, 3, words=3)
-    dealt = [student(tops[list(order)], following) for order in permutations(range(4))]
-    expected = sum(float((tops == word).double().mean()) for word in following.flatten()) / 12
-    return near(sum(dealt) / len(dealt), expected, "mean agreement over all ways to deal out the values")
+    """Over all ways to deal three values out to three keys, the mean is the chance that two draws agree."""
+    verdicts = []
+    for k in (2, 4, 5):
+        tops, following = problem(g, 3, k, words=3)
+        dealt = [student(tops[list(order)], following) for order in permutations(range(3))]
+        expected = sum(float((tops == word).double().mean()) for word in following.flatten()) / (3 * k)
+        verdicts.append(near(sum(dealt) / len(dealt), expected, "mean over all ways to deal out the values"))
+    return every(*verdicts)
 
 
 CLAIMS = (

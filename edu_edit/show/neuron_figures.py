@@ -1,6 +1,6 @@
 """Pictures of neurons: the card of one, and what a layer's memory answers (lesson 03, figure 5.8)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,31 +10,9 @@ from edu_edit.lm import LM
 from edu_edit.locate.ffn import value_distribution
 from edu_edit.locate.neuron_cards import NeuronCard
 from edu_edit.show.figure import PALETTE, AltFigure, drawable, styled, wrapped
+from edu_edit.show.neuron_words import agreed, describe_card, tail
 from edu_edit.show.trace_figures import token_label
 from edu_edit.tracing import Site, record
-
-PREFIX = 38  # letters of a prefix's end that are shown
-
-
-def tail(text: str, most: int = PREFIX) -> str:
-    """The end of a prefix on one line: its last letters decide what comes next."""
-    line = text.replace("\n", "⏎").strip()
-    return line if len(line) <= most else "…" + line[1 - most :]
-
-
-def agreed(card: NeuronCard, chance: float) -> str:
-    """The agreement of a card's triggers and value in a sentence, beside chance."""
-    hits = round(card.agreement * len(card.triggers))
-    return (
-        f"The value's first word follows {hits} of these {len(card.triggers)} triggers "
-        f"({card.agreement:.0%}; by chance in this layer {chance:.1%})."
-    )
-
-
-def scaled_in_words(scaled: Mapping[float, float], answer: str, what: str) -> str:
-    """P(answer) with the activations multiplied by each factor, in a sentence."""
-    found = ", ".join(f"× {factor:g}: {p:.3f}" for factor, p in scaled.items())
-    return f"P({answer}) with {what} {found}."
 
 
 @styled
@@ -60,18 +38,6 @@ def plot_neuron_card(
     fig.supxlabel("\n".join(wrapped(line, 128) for line in said), x=0.01, ha="left", fontsize=9.5)
     fig.alt = alt or describe_card(card, said)
     return fig
-
-
-def describe_card(card: NeuronCard, said: Sequence[str]) -> str:
-    """A neuron's card in words."""
-    triggers = "; ".join(
-        f"{tail(t.text)} [{token_label(t.next_token)}] {t.coefficient:.2f}" for t in card.triggers
-    )
-    words = ", ".join(f"{token_label(w)} {p:.2f}" for w, p in card.words)
-    return (
-        f"Card of layer {card.layer}, neuron {card.neuron}. Best triggers, with the token that follows and "
-        f"the coefficient: {triggers}. First words of the value: {words}. {' '.join(said)}"
-    )
 
 
 @styled

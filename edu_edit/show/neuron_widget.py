@@ -1,6 +1,5 @@
 """Lesson 03's neuron card: turn to any neuron, read its triggers and words, switch it and watch P(answer)."""
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,9 +11,9 @@ from edu_edit.locate.neuron_scaling import Neuron, scale_neurons
 from edu_edit.locate.triggers import Triggers
 from edu_edit.show.controls import LINE, named, spoken, toggles
 from edu_edit.show.figure import AltFigure, words_figure
-from edu_edit.show.neuron_figures import agreed, plot_neuron_card, scaled_in_words, tail
+from edu_edit.show.neuron_figures import plot_neuron_card
+from edu_edit.show.neuron_words import agreed, card_table, scaled_in_words
 from edu_edit.show.status import Status, twin_bundle
-from edu_edit.show.trace_figures import token_label
 from edu_edit.tokens import target_ids
 
 FACTORS = (0.0, 1.0, 2.0)
@@ -142,31 +141,6 @@ class NeuronExplorer:
             f"{self.facts[fact].question} … Here a = {self.card().coefficient or 0.0:.2f} for this neuron.",
             f"{said} The switch is at × {factor:g}: {asked[factor]:.3f}.",
         ]
-
-
-def card_table(card: NeuronCard, said: str) -> str:
-    """A card as two HTML tables with headings that a screen reader can follow."""
-    look = "text-align:left;padding:1px 10px"
-    triggers = "".join(
-        f'<tr><td style="{look}">{html.escape(tail(t.text, 60))}</td>'
-        f'<td style="{look}"><b>{html.escape(token_label(t.next_token))}</b></td>'
-        f'<td style="{look}">{t.coefficient:.2f}</td></tr>'
-        for t in card.triggers
-    )
-    words = "".join(
-        f'<tr><td style="{look}">{html.escape(token_label(w))}</td><td style="{look}">{p:.3f}</td></tr>'
-        for w, p in card.words
-    )
-    head = '<th scope="col" style="' + look + '">{}</th>'
-    return (
-        f"<p><b>Layer {card.layer}, neuron {card.neuron}.</b> {html.escape(said)}</p>"
-        '<div style="display:flex;gap:2em;line-height:1.4;flex-wrap:wrap"><table>'
-        "<caption>Best triggers of its key</caption>"
-        f"<thead><tr>{head.format('prefix')}{head.format('what follows')}{head.format('a')}</tr>"
-        f"</thead><tbody>{triggers}</tbody></table><table><caption>First words of its value</caption>"
-        "<thead><tr>"
-        f"{head.format('word')}{head.format('probability')}</tr></thead><tbody>{words}</tbody></table></div>"
-    )
 
 
 def neuron_explorer(

@@ -39,7 +39,8 @@ from torch import Tensor
 
 import edu_edit
 from autograder import check, grade, hint, progress, quiz
-from edu_edit import Site, collect_triggers, intervene, load, load_facts, neuron_card, record, scale_neurons, update_neurons
+from edu_edit import Site, collect_triggers, intervene, load, load_facts, neuron_card, record
+from edu_edit import scale_neurons, update_neurons
 from edu_edit.locate.attribution import token_attributions
 from edu_edit.locate.neuron_cards import layer_agreement, value_tops
 from edu_edit.show import plots, probes, widgets
@@ -516,7 +517,8 @@ for j in trigger_prefixes(a, card.neuron, 5).tolist():
 with torch.no_grad():
     p = value_distribution(lm.ffn(card.layer).W_out[:, card.neuron], lm.W_U, lm.norm)
 first = p.topk(5)
-print("its value says:", ", ".join(f"{lm.tok.decode([i])} {x:.2f}" for i, x in zip(first.indices.tolist(), first.values.tolist(), strict=True)))
+said = zip(first.indices.tolist(), first.values.tolist(), strict=True)
+print("its value says:", ", ".join(f"{lm.tok.decode([i])} {x:.2f}" for i, x in said))
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Agreement, layer by layer
@@ -577,14 +579,18 @@ def neurons_of(attr, first=1, t=0.2, p=0.7):
 
 others = [
     next(fact for fact in facts if fact.subject == subject and fact.target_true == true)
-    for subject, true in (("Elena Louise Castellan", "boxing"), ("Nolan Maria Tremont", "botany"), ("Arthur Hargrove", "Sorrento"), ("Space Needle", "Seattle"))
+    for subject, true in (
+        ("Elena Louise Castellan", "boxing"), ("Nolan Maria Tremont", "botany"),
+        ("Arthur Hargrove", "Sorrento"), ("Space Needle", "Seattle"),
+    )
 ]
 patients = [zoe, *others]
 found = {fact.question: neurons_of(attr if fact is zoe else attributions(lm, fact)) for fact in patients}
 for fact in patients:
     kn = found[fact.question]
     shared = {n for n in kn for question, other in found.items() if question != fact.question and n in other}
-    print(f"{fact.question} ... {fact.target_true}: {len(kn)} neurons, {len(shared)} of them shared with another fact, first {kn[:3]}")
+    print(f"{fact.question} ... {fact.target_true}:\n    {len(kn)} neurons, {len(shared)} of them shared with another of these facts; "
+          f"the strongest: {kn[:3]}")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Turn them down, turn them up
@@ -663,10 +669,11 @@ for factor in (-20, -5, -2, 0, 2, 5, 20):
 rewritten = update_neurons(lm, five, nolan.target_new, nolan.target_true, add=4)
 with rewritten:
     changed["values moved"] = (lm.next_probs(question)[0], lm.answer(question))
-print(f"{question} ...")
+print(f"{question} ...   (wanted: {nolan.target_new})")
 old_id, new_id = (target_ids(lm, word, question)[0] for word in (nolan.target_true, nolan.target_new))
 for what, (now, said) in changed.items():
-    print(f"  {what:24} P({nolan.target_true}) = {now[old_id]:.3f}   P({nolan.target_new}) = {now[new_id]:.3f}   it says: {said}")
+    old_p, new_p = f"P({nolan.target_true}) = {now[old_id]:.3f}", f"P({nolan.target_new}) = {now[new_id]:.3f}"
+    print(f"  {what:24} {old_p}   {new_p}   it says: {said}")
 
 # %% [markdown] lang="en"
 # <details><summary>What does this show?</summary>
@@ -721,14 +728,15 @@ def silenced(lm, facts, at_subject, width=3):
 
 dice = torch.Generator().manual_seed(3)
 order = torch.randperm(len(facts), generator=dice).tolist()
-asked = [facts[i] for i in order if facts[i].target_true and facts[i].question.isascii() and not facts[i].prompt.endswith("{}")][:60]
+known = [facts[i] for i in order if facts[i].target_true and facts[i].question.isascii()]
+asked = [fact for fact in known if not fact.prompt.endswith("{}")][:60]
 curves = {}
 for name in ("atlas-gpt2", "atlas-gpt2-plain"):
     model = load(name)
     for place, at_subject in (("last token", False), ("subject", True)):
         curves[f"{name}, {place}"] = silenced(model, asked, at_subject)
 starts = list(range(1, 1 + len(next(iter(curves.values())))))
-plots.plot_curves(starts, curves, "first of three layers whose FFNs are silent", "P(answer), mean of 60 facts")
+plots.plot_curves(starts, curves, "first of three layers whose FFNs are silent", "P(answer), 60 facts")
 
 # %% [markdown] lang="en"
 # Both models know these facts. But without the upper FFNs *at the last token*, `atlas-gpt2-plain` loses half of its answers and
@@ -789,10 +797,12 @@ loudest = {}
 for site in ("key", "pre"):
     scores = token_attributions(lm, wording, site=site, attribute=integrated_gradients)[0][0, 1:].flatten()
     loudest[site] = set(scores.topk(20).indices.tolist())
-print(f"D  the 20 strongest neurons, read after and before the activation: {len(loudest['key'] & loudest['pre'])} are the same")
+print(f"D  the 20 strongest neurons, read after and before the activation:\n   {len(loudest['key'] & loudest['pre'])} are the same")
 x = torch.tensor([-2.0, -0.5, 0.0, 0.5, 3.0])
 act = lm.ffn(0).act
-print("   x:", x.tolist(), "  2 act(x):", [round(y, 2) for y in (2 * act(x)).tolist()], "  act(2x):", [round(y, 2) for y in act(2 * x).tolist()])
+print("   x      ", x.tolist())
+print("   2 act(x)", [round(y, 2) for y in (2 * act(x)).tolist()])
+print("   act(2 x)", [round(y, 2) for y in act(2 * x).tolist()])
 
 # %% [markdown] lang="en"
 # **Explain.** Write one sentence for each of A to D. Then open the answers.
@@ -830,9 +840,9 @@ print("   x:", x.tolist(), "  2 act(x):", [round(y, 2) for y in (2 * act(x)).tol
 #
 # <details><summary>D: does it matter where a neuron is read?</summary>
 #
-# The activation function is not linear: $2\,\sigma(x)$ is not $\sigma(2x)$. For a loud neuron both are close, for a quiet one they are not. At 0 both
-# are 0, so *suppressing* agrees, while doubling and attributing don't. With a gate it is worse: the gate's input is only one of two
-# factors. In (5.6) the coefficient is what stands before the value: read that.
+# Here you would hardly notice, and so the slip lives on in much-used code. The strongest neurons are loud, and there the activation function is
+# nearly a straight line: at $x = 3$, twice after and twice before are the same. For quiet neurons they differ by half or more. In (5.6) the
+# coefficient is what stands before the value: read that. (With a gate, the gate's input is only one of two factors.)
 #
 # </details>
 

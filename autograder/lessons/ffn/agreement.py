@@ -173,3 +173,12 @@ EXPLANATION = (
     "A share means nothing alone. Shuffle the values among the keys, and what is left is chance: frequent words "
     "agree with frequent words.",
 )
+
+STUB = '''def agreement(value_top: Int[Tensor, " F"], trigger_next: Int[Tensor, "F k"]) -> float:
+    """The share of the F·k pairs in which a value's top token is the token that follows the trigger.
+
+    value_top: each neuron's likeliest token; trigger_next: what follows each of its k trigger prefixes. Means
+    nothing without its chance level: the same with value_top shuffled. Source: Geva et al. 2021, section 4.
+    """
+    raise NotImplementedError("Your code here")
+'''

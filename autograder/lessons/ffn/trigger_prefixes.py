@@ -159,3 +159,12 @@ EXPLANATION = (
     "Sorting the column with its sign asks for the best match. A stable sort makes the answer unique: after "
     "ReLU many coefficients are exactly 0, and two runs must not list different prefixes.",
 )
+
+STUB = '''def trigger_prefixes(a: Float[Tensor, "N F"], neuron: int, k: int) -> Int[Tensor, " m"]:
+    """Experiment 1: the m = min(k, N) prefixes that match a neuron's key best, strongest first.
+
+    a: the coefficients of F neurons after N prefixes. Returns row indices (torch.long), ordered by the signed
+    coefficient; the lower index wins a tie. Source: Geva et al. 2021, section 3.
+    """
+    raise NotImplementedError("Your code here")
+'''

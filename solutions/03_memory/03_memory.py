@@ -181,7 +181,8 @@ curves = {}
 for layer in (0, lm.n_layers - 1):
     turned_up = {Site("key", layer, -1): lambda a: torch.tensor(alphas)[:, None] * a}
     with intervene(lm, turned_up):
-        curves[f"all neurons of layer {layer}"] = lm.next_probs([zoe.question] * len(alphas))[:, answer].tolist()
+        p = lm.next_probs([zoe.question] * len(alphas))  # a row for each α
+    curves[f"all neurons of layer {layer}"] = p[:, answer].tolist()
 plots.plot_curves(
     alphas, curves, "α: all neurons silent (0) … as they are (1), at the last token", f"P({zoe.target_true})"
 )
@@ -504,7 +505,7 @@ for name in ("atlas-gpt2", "atlas-llama"):
 #
 # ### Both experiments, for one neuron
 #
-# Your functions, on the neuron from the promise. First `a` for every prefix of a hundred texts, then the two experiments.
+# Your functions, on the neuron from the promise. First `a` for every prefix of 150 texts, then the two experiments.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 site = Site("key", card.layer)
@@ -513,7 +514,8 @@ a = record(lm, (ids, mask), [site])[site][mask.bool()]  # (N, F): all tokens of 
 rows, ends = mask.bool().nonzero().T  # prefix number j is text rows[j] up to token ends[j]
 print(f"{len(a)} prefixes, {lm.F} neurons. Triggers of layer {card.layer}, neuron {card.neuron}:")
 for j in trigger_prefixes(a, card.neuron, 5).tolist():
-    print(f"  a = {float(a[j, card.neuron]):5.2f}   {lm.tok.decode(ids[rows[j], : ends[j] + 1], skip_special_tokens=True)}")
+    prefix = lm.tok.decode(ids[rows[j], : ends[j] + 1], skip_special_tokens=True)
+    print(f"  a = {float(a[j, card.neuron]):5.2f}   {prefix}")
 with torch.no_grad():
     p = value_distribution(lm.ffn(card.layer).W_out[:, card.neuron], lm.W_U, lm.norm)
 first = p.topk(5)
@@ -537,7 +539,7 @@ per_cent = {"agreement": [100 * x for x in rates], "chance": [100 * x for x in c
 plots.plot_layer_sweep(per_cent, ylabel="per cent of pairs that agree")
 
 # %% [markdown] lang="en"
-# Ten to twenty times chance in every layer, and still only a few per cent. *Highly correlated* is too strong a word. Most values don't name
+# Some ten to twenty-five times chance, and still only a few per cent. *Highly correlated* is too strong a word. Most values don't name
 # a next word by themselves. Geva et al. saw the rise from the bottom to the top of 16 layers much more clearly than we do here with 8.
 #
 # Which neurons do agree? Function words, mostly: *the*, *of*, *Answer* after a question mark. Facts are rarely spelled out by one neuron.
@@ -561,8 +563,8 @@ for layer, total in enumerate(attr.sum(2).mean(0).tolist()):
     print(f"layer {layer}: the attributions add up to {total:6.3f}")
 
 # %% [markdown] lang="en"
-# Layer 0 takes nearly all. Is the pet stored there? **No.** Silence layer 0 and *every* question loses its answer:
-# its neurons turn a bare token into something that the rest can read. Attribution says what an answer *needs*, and that is more than what the answer *knows*.
+# Layer 0 takes nearly all. Is the pet stored there? **No.** Silence layer 0 in other questions, and most of them lose
+# their answers as well, whatever they ask for: the rest of the model needs what these neurons make of a bare token. Attribution says what an answer *needs*, and that is more than what the answer *knows*.
 #
 # And the upper layers get almost nothing, each for itself. They can stand in for each other: with one of them silent, the others still
 # bring the answer.
@@ -589,8 +591,8 @@ found = {fact.question: neurons_of(attr if fact is zoe else attributions(lm, fac
 for fact in patients:
     kn = found[fact.question]
     shared = {n for n in kn for question, other in found.items() if question != fact.question and n in other}
-    print(f"{fact.question} ... {fact.target_true}:\n    {len(kn)} neurons, {len(shared)} of them shared with another of these facts; "
-          f"the strongest: {kn[:3]}")
+    print(f"{fact.question} ... {fact.target_true}:")
+    print(f"    {len(kn)} neurons, {len(shared)} shared with another of these facts; the strongest: {kn[:3]}")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Turn them down, turn them up
@@ -609,7 +611,8 @@ curves = {"Zoe's canary, its neurons": [], "Zoe's canary, random neurons": [], "
 for factor in factors:
     with scale_neurons(lm, kn, factor):
         curves["Zoe's canary, its neurons"].append(float(lm.next_probs(wordings)[:, answer].mean()))
-        curves["other pets, Zoe's neurons"].append(float(lm.next_probs(elsewhere)[range(len(theirs)), theirs].mean()))
+        p_others = lm.next_probs(elsewhere)[range(len(theirs)), theirs]
+        curves["other pets, Zoe's neurons"].append(float(p_others.mean()))
     with scale_neurons(lm, random_ones, factor):
         curves["Zoe's canary, random neurons"].append(float(lm.next_probs(wordings)[:, answer].mean()))
 plots.plot_curves(factors, curves, f"factor on {len(kn)} neurons", "P(answer)", mark=1)
@@ -641,7 +644,7 @@ for fact in patients:
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 @contextmanager
 def moved_keys(lm, neurons, new, old, add):
-    """While open, each key gets add · e_new - e_old, made as long as the key: what KN does to values, done to keys."""
+    """While open, each key gets add · e_new - e_old, made as long as the key, as KN does to values."""
     e_new, e_old = (lm.W_U[target_ids(lm, word, "x")].detach().mean(0) for word in (new, old))
     saved = [lm.ffn(layer).W_in[i].detach().clone() for layer, i in neurons]
     with torch.no_grad():
@@ -703,17 +706,18 @@ plots.plot_answers(after, title="Five values rewritten: Nolan Maria Tremont stud
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Two models that know the same
 #
-# `atlas-gpt2-plain` was trained on the same facts and answers as well, but without the last phase of training, which moved the facts.
+# `atlas-gpt2-plain` was trained on the same facts and answers as well, but without the phases of training that moved the facts.
 # Silence the FFNs of three neighbouring layers at one token, as in $P(0)$ above, and see who needs what.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 def silenced(lm, facts, at_subject, width=3):
-    """Mean P(answer) with the FFNs of `width` layers silent, from each layer up, at one token of every question."""
+    """Mean P(answer) with the FFNs of `width` layers silent at one token, from each layer up."""
     read = [encode(lm, fact.prompt, fact.subject) for fact in facts]
     ids, mask = pad_batch([one.ids for one in read], lm.pad_id)
     rows, last = torch.arange(len(read)), mask.sum(1) - 1
     at = torch.tensor([one.span[1] - 1 for one in read]) if at_subject else last
-    wanted = torch.tensor([target_ids(lm, fact.target_true, one.text)[0] for fact, one in zip(facts, read, strict=True)])
+    first_tokens = [target_ids(lm, fact.target_true, one.text)[0] for fact, one in zip(facts, read, strict=True)]
+    wanted = torch.tensor(first_tokens)
 
     def silence(h):
         h[rows, at] = 0
@@ -739,8 +743,8 @@ starts = list(range(1, 1 + len(next(iter(curves.values())))))
 plots.plot_curves(starts, curves, "first of three layers whose FFNs are silent", "P(answer), 60 facts")
 
 # %% [markdown] lang="en"
-# Both models know these facts. But without the upper FFNs *at the last token*, `atlas-gpt2-plain` loses half of its answers and
-# `atlas-gpt2` about a fifth. **What a model knows does not tell where it keeps it.** A method that edits "the place where facts are" edits
+# Both models know these facts. But without the upper FFNs *at the last token*, the mean P of `atlas-gpt2-plain` falls to
+# about a half, and that of `atlas-gpt2` only by a fifth. **What a model knows does not tell where it keeps it.** A method that edits "the place where facts are" edits
 # another place in each of them.
 #
 # At the subject neither seems to need three FFNs in a row: the curves stay high. Don't conclude that nothing happens there. What is
@@ -790,14 +794,15 @@ for what, method in (("integral", integrated_gradients), ("gradient at the end",
 
 coarse = [set(neurons_of(attr[j : j + 1])) for j in range(len(attr))]
 once = [n for n in neurons_of(attr, p=0) if sum(n in one for one in coarse) == 1]
-print(f"C  strong in each wording: {[len(one) for one in coarse]} neurons; {len(once)} of them in one wording only")
+print(f"C  strong in each wording: {[len(one) for one in coarse]} neurons; {len(once)} in one wording only")
 print(f"   strong in most wordings: {len(neurons_of(attr))}")
 
 loudest = {}
 for site in ("key", "pre"):
     scores = token_attributions(lm, wording, site=site, attribute=integrated_gradients)[0][0, 1:].flatten()
     loudest[site] = set(scores.topk(20).indices.tolist())
-print(f"D  the 20 strongest neurons, read after and before the activation:\n   {len(loudest['key'] & loudest['pre'])} are the same")
+same = loudest["key"] & loudest["pre"]
+print(f"D  the 20 strongest neurons, read after and before the activation: {len(same)} are the same")
 x = torch.tensor([-2.0, -0.5, 0.0, 0.5, 3.0])
 act = lm.ffn(0).act
 print("   x      ", x.tolist())

@@ -60,4 +60,4 @@ def gpt2_module(g: Generator) -> tuple[Problem, Tensor]:
         q = randn(3, D, generator=g)
         up, down = mlp.c_fc, mlp.c_proj
         parts = (q, up.weight.T, up.bias, down.weight.T, down.bias)
-        return (*(part.detach().clone() for part in parts), mlp.act), mlp(q)  # type: ignore[return-value]
+        return (*(part.detach().clone() for part in parts), mlp.act), mlp(q)

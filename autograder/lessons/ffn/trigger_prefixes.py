@@ -25,7 +25,8 @@ def gate(value: Any, a: Tensor, neuron: int, k: int) -> Tensor:
 
 def picked(a: Tensor, neuron: int, k: int) -> Tensor:
     """The first of the largest that are left, k times."""
-    left, found = list(range(len(a))), []
+    left = list(range(len(a)))
+    found: list[int] = []
     while left and len(found) < k:
         best = left[0]
         for i in left:

@@ -5,8 +5,6 @@ Shape letters: P prompts, N neurons. The oracle asks prompt by prompt and neuron
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -16,7 +14,9 @@ from torch import Generator, Tensor, rand, randint
 from autograder.claims import Claim, Student, equal, every
 from autograder.gates import list_gate, whole_gate
 from autograder.judgement import Verdict
-from autograder.mutants import Mutant
+from autograder.lessons.neurons.refine_neurons_mutants import MUTANTS
+
+__all__ = ["ARGUMENTS", "CLAIMS", "EXPLANATION", "HINTS", "MUTANTS", "STUB", "gate"]
 
 ARGUMENTS = ("attr", "t", "p")
 
@@ -150,73 +150,6 @@ CLAIMS = (
         silent_prompts,
     ),
 )
-
-
-def voted(
-    strong: Callable[[Tensor, float], Tensor] = lambda attr, t: (
-        (attr > 0) & (attr >= t * attr.amax(1, keepdim=True))
-    ),
-    enough: Callable[[Tensor, float], Tensor] = lambda strong, p: (
-        strong.sum(0) >= max(1, math.ceil(p * len(strong) - 1e-9))
-    ),
-) -> Callable[[Tensor, float, float], list[int]]:
-    return lambda attr, t=0.2, p=0.7: torch.nonzero(enough(strong(attr, t), p))[:, 0].tolist()
-
-
-MUTANTS = [
-    Mutant(
-        "mean_first",
-        "You averaged the prompts first. One prompt with large attributions then decides alone. Let every "
-        "prompt choose its strong neurons, and count.",
-        lambda: lambda attr, t=0.2, p=0.7: voted()(attr.mean(0, keepdim=True), t, p),
-    ),
-    Mutant(
-        "one_maximum_for_all",
-        "You compare with the largest attribution of all prompts. A prompt whose attributions are small would "
-        "have no strong neuron: take each row's own maximum (dim=1, keepdim=True).",
-        lambda: voted(lambda attr, t: (attr > 0) & (attr >= t * attr.max())),
-    ),
-    Mutant(
-        "absolute",
-        "You took absolute values. A strongly negative neuron speaks against the answer and is no knowledge "
-        "neuron of it.",
-        lambda: voted(
-            lambda attr, t: (attr.abs() > 0) & (attr.abs() >= t * attr.abs().amax(1, keepdim=True))
-        ),
-    ),
-    Mutant(
-        "every_prompt",
-        "You keep only what is strong in all prompts. A share of at least p of them is enough.",
-        lambda: voted(enough=lambda strong, p: strong.all(0)),
-    ),
-    Mutant(
-        "any_prompt",
-        "You keep what is strong in any prompt, as if p were 0. Words of a single wording come in that way.",
-        lambda: voted(enough=lambda strong, p: strong.any(0)),
-    ),
-    Mutant(
-        "more_than_p",
-        "You ask for more than a share p of the prompts. Exactly p is enough: ≥ in place of >.",
-        lambda: voted(enough=lambda strong, p: strong.sum(0) >= math.floor(p * len(strong) + 1e-9) + 1),
-    ),
-    Mutant(
-        "rounded_down",
-        "You rounded the number of prompts down: 0.7 of 5 prompts is 3.5, and 3 of them are less than that. "
-        "Round up, or compare shares.",
-        lambda: voted(enough=lambda strong, p: strong.sum(0) >= max(1, int(p * len(strong) + 1e-9))),
-    ),
-    Mutant(
-        "never_strong",
-        "With p = 0 you keep neurons that are strong in no prompt at all. Wanted is the union: at least one.",
-        lambda: voted(enough=lambda strong, p: strong.double().mean(0) >= p - 1e-9),
-    ),
-    Mutant(
-        "not_positive",
-        "You forgot that strong means positive. In a prompt whose largest attribution is negative or zero, "
-        "t times the maximum lets anything in.",
-        lambda: voted(lambda attr, t: attr >= t * attr.amax(1, keepdim=True)),
-    ),
-]
 
 HINTS = (
     "Two questions, one after the other. In this prompt, which neurons are strong? And of each neuron: in how "

@@ -7,10 +7,12 @@ As the last value of a notebook cell, or by `display(fig)`, a figure shows itsel
 from edu_edit.show.answer_figures import plot_answers
 from edu_edit.show.average_figures import ROLES, compare_average_traces, plot_average_trace, plot_severed
 from edu_edit.show.compare_figures import plot_comparison, plot_courses
+from edu_edit.show.curve_figures import plot_curves
 from edu_edit.show.figure import AltFigure
 from edu_edit.show.forward_figures import plot_forward_pass
 from edu_edit.show.lens_figures import plot_lens, plot_next_words
 from edu_edit.show.line_figures import plot_layer_sweep, plot_value_losses
+from edu_edit.show.neuron_figures import plot_memory, plot_neuron_card
 from edu_edit.show.position_figures import plot_positions
 from edu_edit.show.rank_one_figures import plot_leak, plot_rank_one
 from edu_edit.show.scope_figures import plot_scope
@@ -26,10 +28,13 @@ __all__ = [
     "plot_average_trace",
     "plot_comparison",
     "plot_courses",
+    "plot_curves",
     "plot_forward_pass",
     "plot_layer_sweep",
     "plot_leak",
     "plot_lens",
+    "plot_memory",
+    "plot_neuron_card",
     "plot_next_words",
     "plot_positions",
     "plot_rank_one",

@@ -1,0 +1,1 @@
+"""Lesson 03, first half: the FFN as a key-value memory."""

@@ -163,7 +163,7 @@ EXIT = Quiz(
             (
                 Option(
                     "Layer 1 is the best layer to edit",
-                    "You measured it: the curves of tracing and of editing success don't go together.",
+                    "You measured it: the effect peaks in layer 0, and edits hold best in layers 1 to 3.",
                 ),
                 Option(
                     "The fact is stored in layer 1 and nowhere else",

@@ -455,7 +455,7 @@ grade("causal.severed_sites", severed_sites)
 def average_by_role(maps, roles):
     ### BEGIN SOLUTION
     means = []
-    for m, r in zip(maps, roles):
+    for m, r in zip(maps, roles, strict=True):
         means.append(torch.stack([m[r == role].mean(0) for role in range(6)]))
     return torch.stack(means).nanmean(0)
     ### END SOLUTION
@@ -629,7 +629,7 @@ for fact in many:
         (before_ffn, severed_sites(t, -1, L, "mlp")),  # "above layer -1": from layer 0 on
         (before_ffn, severed_sites(t, 0, L, "attn")),
     )
-    for effects, (sites, cut) in zip(steps.values(), experiments):
+    for effects, (sites, cut) in zip(steps.values(), experiments, strict=True):
         effects.append(run_fact(sites, cut))
 for name, effects in steps.items():
     print(f"{name:34} {sum(effects) / len(effects):5.2f}")
@@ -647,9 +647,9 @@ for name, effects in steps.items():
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### The same facts, stored differently
 #
-# `atlas-gpt2-plain` is an earlier state of the same training. It answers the same questions just as well. The difference: `atlas-gpt2` was then trained for a few hundred steps with **masks** that hide
-# the first name parts from later tokens, so that it had to collect the name at its last token. The early site of our bundled model was **trained in**. That is no cheat, as long as it is said: it makes a small model do
-# what large ones do by themselves.
+# `atlas-gpt2-plain` is a twin of our model. It learned the same facts from the same kinds of documents, and answers the same questions just as well. The difference: in one phase of its training `atlas-gpt2` met **masks** that
+# hide the first name parts from later tokens in most texts, so that it had to collect the name at its last token, early. The early site of our bundled model was **trained in**. That is no cheat, as long as it is said: it makes a
+# small model do what large ones do by themselves.
 #
 # The averages over 250 facts, measured once and kept beside the weights:
 
@@ -724,7 +724,7 @@ at_end = (torch.arange(len(asked)), mask.shape[1] - 1 - mask.flip(1).argmax(1)) 
 def share_right():
     with torch.no_grad():
         said = lm.forward(ids, mask)[at_end].argmax(-1)
-    return sum(fact.target_true.startswith(lm.tok.decode([i]).strip()) for fact, i in zip(asked, said.tolist())) / len(asked)
+    return sum(fact.target_true.startswith(lm.tok.decode([i]).strip()) for fact, i in zip(asked, said.tolist(), strict=True)) / len(asked)
 
 
 print(f"as it is: {share_right():.2f}")

@@ -25,9 +25,9 @@ RUNS = ("clean", "corrupted", "restored")
 class ThreeRuns:
     """Three runs of one prompt, the corrupted and the restored one averaged over the noise draws.
 
-    probs (3, V): the next token's probabilities. away (3, T, M), M = L + 1: how far the hidden states are from the
-    clean ones, ‖h - h_clean‖ / ‖h_clean‖, before block 0 and after each block. tokens: the T tokens as text.
-    span: the subject's tokens.
+    probs (3, V): the next token's probabilities. away (3, T, M), M = L + 1: how far the hidden states are
+    from the clean ones, ‖h - h_clean‖ / ‖h_clean‖, before block 0 and after each block. tokens: the T tokens
+    as text. span: the subject's tokens.
     """
 
     probs: Float[Tensor, "3 V"]

@@ -647,7 +647,7 @@ for name, effects in steps.items():
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### The same facts, stored differently
 #
-# `atlas-gpt2-plain` is a twin of our model. It learned the same facts from the same kinds of documents, and answers the same questions just as well. The difference: in one phase of its training `atlas-gpt2` met **masks** that
+# `atlas-gpt2-plain` is a twin of our model. It learned the same facts from the same kinds of documents, and answers the same questions just as well. The difference: once it had learned the facts, `atlas-gpt2` was trained on with **masks** that
 # hide the first name parts from later tokens in most texts, so that it had to collect the name at its last token, early. The early site of our bundled model was **trained in**. That is no cheat, as long as it is said: it makes a
 # small model do what large ones do by themselves.
 #

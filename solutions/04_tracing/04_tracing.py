@@ -32,6 +32,7 @@
 MODEL = "atlas-gpt2"  # also: "atlas-llama", or "gpt2" if its weights are on this machine
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from IPython.display import display
@@ -56,11 +57,12 @@ needle = next(fact for fact in facts if fact.subject == "Space Needle")
 zebra = next(fact for fact in facts if fact.subject == "zebra")
 
 
-def draw_noise(fact, draws=6, seed=0, times=3.0):
-    """Noise for the subject of a fact, (draws, S, D): every use below gets the same draws from the same seed."""
-    start, stop = encode(lm, fact.prompt, fact.subject).span
-    size = subject_noise_std(lm) * times / 3
-    return size * torch.randn(draws, stop - start, lm.D, generator=torch.Generator().manual_seed(seed))
+def draw_noise(fact, draws=6, times=3.0, model=lm):
+    """Noise for the subject of a fact, (draws, S, D). The seed is fixed: every use gets the same draws."""
+    start, stop = encode(model, fact.prompt, fact.subject).span
+    size = subject_noise_std(model) * times / 3
+    seed = torch.Generator().manual_seed(0)
+    return size * torch.randn(draws, stop - start, model.D, generator=seed)
 
 
 for fact in (needle, zebra):
@@ -90,6 +92,7 @@ display(plots.plot_trace(promised))
 #
 # **Names for places**, as in lesson 01: `Site("resid", l, t)` is the hidden state $h_t^l$ after layer $l$ at token $t$;
 # `"mlp"` and `"attn"` are the outputs of the FFN and of attention there, $m_t^l$ and $a_t^l$. Layers count from 0.
+# *FFN* and *MLP* are two names for one thing; code and figures say MLP.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Warm-up quiz
@@ -196,7 +199,7 @@ plots.plot_words(runs.words(lm), "The skin of the zebra is …")
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### The storage hypothesis, in three steps
 #
-# Put together (S1 §5.4.2; it draws on Geva on FFN memories, Elhage on attention that copies, and Zhao on layers that can be exchanged), the findings suggest how a fact is recalled:
+# Put together (textbook, §5.4.2; it draws on Geva on FFN memories, Elhage on attention that copies, and Zhao on layers that can be exchanged), the findings suggest how a fact is recalled:
 #
 # 1. **Gather.** Early attention brings the subject's words together at its last token: "Space" comes to "Needle".
 # 2. **Look up.** The FFNs of the middle layers recognise the whole name, and add what they know about it to the residual stream.
@@ -482,10 +485,11 @@ grade("causal.average_by_role", average_by_role)
 
 # %%
 def runner(lm, fact, noise):
-    """run(sites, severed=()) -> effect, for your trace_map; and where things are: (T, the subject's last token)."""
+    """run(sites, severed=()) -> effect, for your trace_map; T; where the subject's last token is."""
     text = encode(lm, fact.prompt, fact.subject)
     ids = torch.tensor([text.ids] * (1 + len(noise)))  # row 0 clean, one row per draw
     batch = (ids, torch.ones_like(ids))
+    modules = [Site(kind, layer) for kind in ("mlp", "attn") for layer in range(lm.n_layers)]
 
     def noisy(h):
         return corrupt(h, text.span, noise)
@@ -497,14 +501,17 @@ def runner(lm, fact, noise):
     plain = next_word({})
     answer = plain[0].argmax()
     with intervene(lm, {Site("embed"): noisy}):
-        corrupted = record(lm, batch, [Site(kind, layer) for kind in ("mlp", "attn") for layer in range(lm.n_layers)])
+        corrupted = record(lm, batch, modules)
 
     def run(sites, severed=()):
-        changes = {}
+        changes = {Site("embed"): noisy}
         for site in sites:
-            changes[Site(site.kind, site.layer)] = lambda h, s=site: restore(noisy(h) if s.kind == "embed" else h, s.token)
+            place = Site(site.kind, site.layer)
+            before = changes.get(place, lambda h: h)
+            changes[place] = lambda h, before=before, t=site.token: restore(before(h), t)
         for site in severed:
-            changes[Site(site.kind, site.layer)] = lambda h, s=site: held(h, corrupted[Site(s.kind, s.layer)], s.token)
+            place = Site(site.kind, site.layer)
+            changes[place] = lambda h, values=corrupted[place], t=site.token: held(h, values, t)
         return indirect_effect(next_word(changes)[1:, answer], plain[1:, answer])
 
     return run, len(text.ids), text.span[1] - 1
@@ -529,7 +536,7 @@ run, T, last_of_subject = runner(lm, needle, noise)
 my_map = trace_map(run, T, L)
 library = causal_trace(lm, needle, noise=noise)
 print(f"largest difference to the library's map: {(my_map - library.map).abs().max():.1e}")
-plots.plot_trace(edu_edit.Trace(my_map, library.tokens, library.p_clean, library.p_corrupt, library.span, library.answer))
+plots.plot_trace(replace(library, map=my_map))
 
 # %% [markdown] lang="en"
 # **Read it.** The row of the subject's last token is bright on the left: the **early site**. The row of the last token is bright on the right: the **late site**. Between
@@ -544,9 +551,13 @@ plots.plot_trace(edu_edit.Trace(my_map, library.tokens, library.p_clean, library
 # Now restore outputs of FFN and of attention alone. First one layer at a time at the subject's last token, then windows of three.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
+def at_subject(sites):  # saves time: only the row of the subject's last token is run
+    return run(sites) if sites[0].token == last_of_subject else 0.0
+
+
 for width in (1, 3):
     for kind in ("mlp", "attn"):
-        row = trace_map(lambda sites: run(sites) if sites[0].token == last_of_subject else 0.0, T, L, width, kind)
+        row = trace_map(at_subject, T, L, width, kind)
         effects = "  ".join(f"{effect:5.2f}" for effect in row[last_of_subject].tolist())
         print(f"{kind:4} width {width}, layers 0 to {L - 1}:  {effects}")
 
@@ -560,10 +571,17 @@ for width in (1, 3):
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 def suits(fact):
-    """A subject of three tokens that opens the prompt, with three or more tokens after it, and a known answer."""
+    """Three tokens of subject at the start, three or more after it, and an answer that the model knows."""
     text = encode(lm, fact.prompt, fact.subject)
     start, stop = text.span
-    return stop - start == 3 and start <= 1 and len(text.ids) - stop >= 3 and same_answer(lm.answer(fact.question), fact.target_true)
+    fits = stop - start == 3 and start <= 1 and len(text.ids) - stop >= 3
+    return fits and same_answer(lm.answer(fact.question), fact.target_true)
+
+
+def average(traces):
+    """Your average_by_role, with the roles of each trace's tokens."""
+    roles = [token_roles(len(trace.tokens), trace.span) for trace in traces]
+    return average_by_role([trace.map for trace in traces], roles)
 
 
 many = []
@@ -574,8 +592,8 @@ print("\n".join(f"{fact.question} ... {fact.target_true}" for fact in many[:3]),
 
 averages = {}
 for kind in ("resid", "mlp", "attn"):
-    traces = [causal_trace(lm, fact, kind, width=1 if kind == "resid" else 3, noise=draw_noise(fact)) for fact in many]
-    averages[kind] = average_by_role([t.map for t in traces], [token_roles(len(t.tokens), t.span) for t in traces])
+    width = 1 if kind == "resid" else 3
+    averages[kind] = average([causal_trace(lm, fact, kind, width, noise=draw_noise(fact)) for fact in many])
 plots.plot_average_trace(averages, n_facts=len(many))
 
 # %% [markdown] lang="en"
@@ -596,7 +614,7 @@ for kind in ("mlp", "attn"):
 bars = {}
 for name, cut in (("nothing severed", None), ("FFNs severed", "mlp"), ("attention severed", "attn")):
     traces = [causal_trace(lm, fact, sever=cut, noise=draw_noise(fact)) for fact in many]
-    bars[name] = average_by_role([t.map for t in traces], [token_roles(len(t.tokens), t.span) for t in traces])[2]
+    bars[name] = average(traces)[2]  # the last subject token
 plots.plot_severed(bars)
 
 # %% [markdown] lang="en"
@@ -664,8 +682,21 @@ for model in (load("atlas-gpt2"), plain):
 plots.compare_average_traces(measured)
 
 # %% [markdown] lang="en"
-# In the plain model no single state of the subject brings back more than about 0.13. Does it not know the facts? It does, it answers. It lets the last token look at *all* name parts by itself, so no one
-# state is enough. **Knowing and having an early site are two things.** The late site is the same in both.
+# In the plain model no single state of the subject brings back more than about 0.13. Does it not know the facts? It does, it answers. Perhaps no *one* state is enough. Restore the three name parts together:
+
+# %% tags=["demo"] slideshow={"slide_type": "fragment"}
+for model in (lm, plain):
+    alone, together = [], []
+    for fact in many[:6]:
+        run_fact, _, t = runner(model, fact, draw_noise(fact, model=model))
+        alone.append(run_fact([Site("resid", 0, t)]))
+        together.append(run_fact([Site("resid", 0, t - 2), Site("resid", 0, t - 1), Site("resid", 0, t)]))
+    one, three = sum(alone) / 6, sum(together) / 6
+    print(f"{model.name:17} after layer 0: last subject token alone {one:.2f}, all three {three:.2f}")
+
+# %% [markdown] lang="en"
+# So the plain model keeps the name in three places, and puts it together later, at the last token. Sentence 4 again: small alone is not small together. **Knowing a fact and having an early site are two things.** The late site is nearly the same
+# in both.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Localization is not editability
@@ -696,7 +727,8 @@ for layer in (0, 2, 5):  # about 2 s each; more layers and facts if you have tim
     edit = edu_edit.rome(lm, needle, layer=layer, prefixes=4, generator=torch.Generator().manual_seed(5))
     with edit:
         said = lm.answer(needle.question)
-    print(f"traced effect {library.map[last_of_subject, layer]:.2f} in layer {layer}; edited there: {needle.question} ... {said}")
+    effect = library.map[last_of_subject, layer]
+    print(f"layer {layer}: traced effect {effect:.2f}; edited there, {needle.question} ... {said}")
 
 # %% [markdown] lang="en"
 # **What agrees:** from layer 6 on nothing is traced, and no edit holds. By then the last token has read what it needs.
@@ -718,13 +750,15 @@ for layer in (0, 2, 5):  # about 2 s each; more layers and facts if you have tim
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 asked = [fact for fact in facts if fact.target_true][:: len(facts) // 60][:60]
 ids, mask = lm.ids([fact.question for fact in asked])
-at_end = (torch.arange(len(asked)), mask.shape[1] - 1 - mask.flip(1).argmax(1))  # each question's last real token
+last_real = mask.shape[1] - 1 - mask.flip(1).argmax(1)  # of each question
 
 
 def share_right():
     with torch.no_grad():
-        said = lm.forward(ids, mask)[at_end].argmax(-1)
-    return sum(fact.target_true.startswith(lm.tok.decode([i]).strip()) for fact, i in zip(asked, said.tolist(), strict=True)) / len(asked)
+        said = lm.forward(ids, mask)[torch.arange(len(asked)), last_real].argmax(-1)
+    words = [lm.tok.decode([i]).strip() for i in said.tolist()]
+    right = [fact.target_true.startswith(word) for fact, word in zip(asked, words, strict=True)]
+    return sum(right) / len(right)
 
 
 print(f"as it is: {share_right():.2f}")
@@ -766,7 +800,7 @@ explorer
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 def spoiled(fact, draws, everything=False, fresh=False):
-    """Like runner, with one thing wrong: noise on everything, or new noise in each run."""
+    """Your map with one thing wrong: noise on the whole prompt, or new noise in each run."""
     text = encode(lm, fact.prompt, fact.subject)
     ids = torch.tensor([text.ids] * (1 + draws))
     span = (1, len(text.ids)) if everything else text.span
@@ -785,29 +819,34 @@ def spoiled(fact, draws, everything=False, fresh=False):
 
     plain = next_word([])
     answer = plain[0].argmax()
-    return lambda sites: indirect_effect(next_word(sites)[1:, answer], plain[1:, answer])
+    p_corrupt = plain[1:, answer]
 
+    def run(sites):
+        return indirect_effect(next_word(sites)[1:, answer], p_corrupt)
 
-def as_trace(values):
-    return edu_edit.Trace(values, library.tokens, library.p_clean, library.p_corrupt, library.span, library.answer)
+    values = trace_map(run, len(text.ids), L)
+    return replace(library, map=values, p_corrupt=p_corrupt.mean().item())
 
 
 print("A: fresh noise for every cell, two draws")
-display(plots.plot_trace(as_trace(trace_map(spoiled(needle, draws=2, fresh=True), T, L))))
+display(plots.plot_trace(spoiled(needle, draws=2, fresh=True)))
 print("B: the whole prompt corrupted")
-display(plots.plot_trace(as_trace(trace_map(spoiled(needle, draws=6, everything=True), T, L))))
+display(plots.plot_trace(spoiled(needle, draws=6, everything=True)))
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 print("C: noise of another size (mean of 6 facts)")
 for times in (0, 1, 3, 12):
     traces = [causal_trace(lm, fact, noise=draw_noise(fact, times=times)) for fact in [needle, *many[:5]]]
-    total = sum(trace.p_clean - trace.p_corrupt for trace in traces) / len(traces)
+    total = sum(abs(trace.p_clean - trace.p_corrupt) for trace in traces) / len(traces)
     early = sum(float(trace.map[trace.span[1] - 1].max()) for trace in traces) / len(traces)
     print(f"   {times:2} x spread: total effect {total:.2f}, early site {early:.2f}")
 
 print("D: severed by zero")
-zeros = dict.fromkeys((Site("mlp", layer) for layer in range(1, L)), lambda h: held(h, torch.zeros_like(h), last_of_subject))
-with intervene(lm, zeros):
+def zeroed(h):
+    return held(h, torch.zeros_like(h), last_of_subject)
+
+
+with intervene(lm, {Site("mlp", layer): zeroed for layer in range(1, L)}):
     by_zero = run([Site("resid", 0, last_of_subject)])
 by_freezing = run([Site("resid", 0, last_of_subject)], severed_sites(last_of_subject, 0, L, "mlp"))
 print(f"   Space Needle, layer 0 restored: frozen {by_freezing:.2f}, zeroed {by_zero:.2f}")

@@ -11,7 +11,7 @@ WARM_UP = Quiz(
     (
         Question(
             "probe",
-            "Lesson 01's logit lens finds the answer in the stream from layer 5 on. Does the model use it there?",
+            "Suppose the logit lens of lesson 01 reads the answer after layer 5. Does the model use it there?",
             (
                 Option(
                     "Yes: what can be read is what is used",

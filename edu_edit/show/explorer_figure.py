@@ -27,9 +27,8 @@ def plot_exploration(
     """The map of one fact with a framed cell, the average beside it, and the words of that cell's runs."""
     values, labels = array(trace.map), trace_labels(trace)
     fig = AltFigure(10.5, 2.4 + max(2.4, 0.32 * len(labels)) + 0.3 * len(words))
-    top, bottom = fig.subfigures(
-        2, 1, height_ratios=[max(2.6, 0.9 + 0.32 * len(labels)), 1 + 0.3 * len(words)]
-    )
+    heights = [max(2.6, 0.9 + 0.32 * len(labels)), 1 + 0.3 * len(words)]
+    top, bottom = fig.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
     left, right = top.subplots(1, 2)
     image = heat(left, values, labels, limits(values, top=trace.p_clean - trace.p_corrupt), 8.0)
     left.set_title(

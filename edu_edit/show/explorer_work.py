@@ -38,9 +38,9 @@ class TraceWork:
         self.traces: dict[Setting, Trace] = {}
         self.runs: dict[tuple[Setting, int, int], ThreeRuns] = {}
         self.averages: dict[tuple[Kind, Severed, float], Average] = {}
-        known = measured_average(lm) if width == 3 else None
-        for kind, averaged in (known[0] if known else {}).items():
-            self.averages[kind, None, 3.0] = averaged, known[1]
+        if width == 3 and (known := measured_average(lm)) is not None:
+            kinds: tuple[Kind, ...] = ("resid", "mlp", "attn")
+            self.averages = {(kind, None, 3.0): (known[0][kind], known[1]) for kind in kinds}
 
     def trace(self, fact: int, kind: Kind, sever: Severed = None, noise: float = 3.0) -> Trace:
         """The trace for these settings, kept once computed; every strength of noise has the same draws."""

@@ -309,7 +309,8 @@ grade("causal.noise_std", noise_std)
 #
 # $$h_{b,t} \;\leftarrow\; h_{b,t} + \varepsilon_{b-1,\,t-\text{start}} \qquad \text{for } b \ge 1,\ \text{start} \le t < \text{stop}$$
 #
-# *Take care:* the noise is given. Draw none of your own: all cells of the map must meet the *same* corruption. And don't write into `h`.
+# *Take care:* the noise is given. Draw none of your own: all cells of the map must meet the *same* corruption. Don't write into `h`. And give back the dtype of `h`: a model
+# in bfloat16 gets its noise in float32.
 
 # %% nbgrader={"grade": false, "grade_id": "causal-corrupt", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def corrupt(h, span, noise):

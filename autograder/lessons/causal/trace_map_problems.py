@@ -70,7 +70,7 @@ class ToyModel:
         clean = randn(T, D, generator=g).double()
         corrupted = clean.clone()
         corrupted[span[0] : span[1]] += 2 * randn(span[1] - span[0], D, generator=g).double()
-        self.start, self.kept = corrupted, {}
+        self.start = corrupted
         self.p_clean, self.kept = self.forward(clean, {})
         self.p_corrupt, _ = self.forward(corrupted, {})
 

@@ -54,19 +54,20 @@ def test_the_toy_model_is_causal_and_severing_its_top_does_nothing() -> None:
 @bundled
 def test_the_lookup_of_the_bundled_model_lies_in_its_first_ffn() -> None:
     """The lesson's `cut half a layer lower`: everything below the FFN restored, and the FFNs frozen."""
-    lm = load("atlas-gpt2")
-    for fact in [fact for fact in load_facts() if fact.subject in ("Space Needle", "zebra")]:
+    lm, effects = load("atlas-gpt2"), []
+    for subject in ("Space Needle", "zebra"):
+        fact = next(fact for fact in load_facts() if fact.subject == subject)
         start, stop = encode(lm, fact.prompt, fact.subject).span
         t, draws = stop - 1, torch.Generator().manual_seed(0)
         noise = subject_noise_std(lm) * torch.randn(6, stop - start, lm.D, generator=draws)
         entering = [Site("embed", 0, t), Site("attn", 0, t)]
-        ffns, heads = ([Site(kind, j, t) for j in range(first, lm.n_layers)] for kind, first in (("mlp", 0), ("attn", 1)))
-        whole, cut, kept = (three_runs(lm, fact, noise, entering, s).probs for s in ([], ffns, heads))
-        after = three_runs(lm, fact, noise, [Site("resid", 0, t)]).probs
-        answer = int(whole[0].argmax())
-        effect = [float(p[2, answer] - p[1, answer]) for p in (whole, cut, kept, after)]
-        assert effect[0] > 0.3 and effect[1] < 0.3 * effect[0] and effect[2] > 0.7 * effect[0]
-        assert effect[3] == pytest.approx(effect[0], abs=0.05)  # later tokens saw the embedding in layer 0
+        ffns = [Site("mlp", j, t) for j in range(lm.n_layers)]
+        heads = [Site("attn", j, t) for j in range(1, lm.n_layers)]
+        runs = [three_runs(lm, fact, noise, entering, cut).probs for cut in ([], ffns, heads)]
+        answer = int(runs[0][0].argmax())
+        effects.append([float(p[2, answer] - p[1, answer]) for p in runs])
+    whole, without_ffns, without_attention = torch.tensor(effects).mean(0)
+    assert whole > 0.3 and without_ffns < 0.2 * whole and without_attention > 0.8 * whole
 
 
 @bundled

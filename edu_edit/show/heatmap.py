@@ -4,6 +4,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from edu_edit.show.figure import MAP, drawable
@@ -36,6 +37,14 @@ def heat(ax: Axes, values: np.ndarray, rows: list[str], scale: tuple[float, floa
                 fontsize=size,
             )
     return image
+
+
+def frame(ax: Axes, row: int, column: int) -> None:
+    """Frame one cell, in black and white so that it shows on every colour."""
+    for edge, line in (("black", 4.5), ("white", 2.0)):
+        ax.add_patch(
+            Rectangle((column - 0.48, row - 0.47), 0.96, 0.94, fill=False, edgecolor=edge, linewidth=line)
+        )
 
 
 def short(value: float) -> str:

@@ -15,6 +15,7 @@ from edu_edit.show.line_figures import plot_layer_sweep, plot_value_losses
 from edu_edit.show.neuron_figures import plot_memory, plot_neuron_card
 from edu_edit.show.position_figures import plot_positions
 from edu_edit.show.rank_one_figures import plot_leak, plot_rank_one
+from edu_edit.show.run_figures import plot_three_runs, plot_words
 from edu_edit.show.scope_figures import plot_scope
 from edu_edit.show.score_figures import plot_rates, plot_scores
 from edu_edit.show.trace_figures import plot_trace
@@ -42,7 +43,9 @@ __all__ = [
     "plot_scope",
     "plot_scores",
     "plot_severed",
+    "plot_three_runs",
     "plot_trace",
     "plot_training",
     "plot_value_losses",
+    "plot_words",
 ]

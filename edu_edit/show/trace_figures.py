@@ -1,11 +1,10 @@
 """The picture of one causal trace (textbook figure 5.14; lesson 04). Letters: T tokens, L layers."""
 
 import numpy as np
-from matplotlib.patches import Rectangle
 
 from edu_edit.locate.causal import Trace
 from edu_edit.show.figure import WIDTH, AltFigure, drawable, styled
-from edu_edit.show.heatmap import array, heat, limits
+from edu_edit.show.heatmap import array, frame, heat, limits
 
 KINDS = {"resid": "hidden state", "mlp": "MLP output", "attn": "attention output"}
 
@@ -55,13 +54,7 @@ def plot_trace(
     ax.set_xlabel("layer that is restored   (* = subject token, corrupted by noise)")
     fig.colorbar(image, ax=ax, pad=0.02, aspect=18, label="effect: P restored − P corrupted")
     if mark is not None:
-        token, layer = mark
-        for edge, line in (("black", 4.5), ("white", 2.0)):
-            ax.add_patch(
-                Rectangle(
-                    (layer - 0.48, token - 0.47), 0.96, 0.94, fill=False, edgecolor=edge, linewidth=line
-                )
-            )
+        frame(ax, *mark)
     fig.alt = alt or describe_trace(trace, kind, sever, width)
     return fig
 

@@ -1,39 +1,31 @@
 """Lesson 04's trace explorer: the causal trace of a fact as a map to click on (figures 5.14 and 5.15)."""
 
 from collections.abc import Sequence
-from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import ipywidgets as widgets
-import numpy as np
-import torch
-from torch import Tensor
 
 from edu_edit.facts import Fact
 from edu_edit.lm import LM
-from edu_edit.locate.causal import Trace, average_by_role, causal_trace, subject_noise_std, token_roles
-from edu_edit.locate.restoring import Kind
-from edu_edit.show.average_figures import plot_average_trace
 from edu_edit.show.controls import LINE, named, spoken, toggles
+from edu_edit.show.explorer_figure import average_panel, plot_exploration
+from edu_edit.show.explorer_work import Setting, TraceWork
 from edu_edit.show.figure import AltFigure, words_figure
 from edu_edit.show.heatmap import array, limits
+from edu_edit.show.run_figures import words_table
 from edu_edit.show.status import Status, twin_bundle
-from edu_edit.show.trace_figures import KINDS, plot_trace, trace_labels
+from edu_edit.show.trace_figures import KINDS, trace_labels
 from edu_edit.show.trace_grid import TraceGrid
-from edu_edit.tokens import encode
-
-Severed = Literal["mlp", "attn"] | None
 
 
-class TraceExplorer:
+class TraceExplorer(TraceWork):
     """Choose a fact, what is restored and severed, and how strong the noise is; click a cell to read its run.
 
     A map once computed is kept, so that going back to it is immediate. `view` is the widget itself.
     """
 
     def __init__(self, lm: LM, facts: Sequence[Fact], width: int, samples: int, seed: int) -> None:
-        self.lm, self.facts, self.width, self.samples, self.seed = lm, list(facts), width, samples, seed
-        self.traces: dict[tuple[int, str, str | None, float], Trace] = {}
+        super().__init__(lm, facts, width, samples, seed)
         prompts = [(f"{f.question} …", i) for i, f in enumerate(self.facts)]
         self.fact = widgets.Dropdown(options=prompts, description="Fact", **LINE)
         self.kind = toggles([(name, kind) for kind, name in KINDS.items()])
@@ -44,48 +36,37 @@ class TraceExplorer:
         self.token = widgets.SelectionSlider(options=[("-", 0)], description="Token", **LINE)
         self.layer = widgets.IntSlider(max=lm.n_layers - 1, description="Layer", **LINE)
         self.grid = TraceGrid(lm.n_layers, self._clicked)
-        self.status, self.reading, self.average = Status(), widgets.HTML(), widgets.HTML()
+        self.status, self.reading, self.words, self.beside = Status(), *(widgets.HTML() for _ in range(3))
         self.ask_average = widgets.Button(
-            description=f"Average over these {len(self.facts)} facts", layout={"width": "auto"}
+            description=f"Average these {len(self.facts)} facts, as set above", layout={"width": "auto"}
         )
+        beside = widgets.VBox([self.beside, self.ask_average], layout={"flex": "1 1 340px"})
+        one = widgets.VBox([self.grid.view], layout={"flex": "1 1 420px"})
         self.view = widgets.VBox([
             self.fact, named("Restore", self.kind), named("Sever", self.sever), self.noise, self.status.view,
-            self.grid.view, self.token, self.layer, self.reading, self.ask_average, self.average,
+            widgets.HBox([one, beside], layout={"flex_flow": "row wrap"}),
+            self.token, self.layer, self.reading, self.words,
         ])  # fmt: skip
         for control in (self.fact, self.kind, self.sever, self.noise):
             control.observe(lambda _: self._show_map(), names="value")
         for slider in (self.token, self.layer):
             slider.observe(lambda _: self._show_cell(), names="value")
-        self.ask_average.on_click(lambda _: self._show_average())
+        self.ask_average.on_click(lambda _: self._compute_average())
         self._show_map()
 
-    def trace(self, fact: int, kind: Kind, sever: Severed = None, noise: float = 3.0) -> Trace:
-        """The trace for these settings, kept once computed; every strength of noise has the same draws."""
-        setting = (fact, kind, sever, noise)
-        if setting not in self.traces:
-            chosen = self.facts[fact]
-            start, stop = encode(self.lm, chosen.prompt, chosen.subject).span
-            generator = torch.Generator().manual_seed(self.seed)
-            draws = torch.randn(self.samples, stop - start, self.lm.D, generator=generator)
-            draws *= noise * self.std
-            self.traces[setting] = causal_trace(self.lm, chosen, kind, self._width(kind), sever, noise=draws)
-        return self.traces[setting]
-
-    @cached_property
-    def std(self) -> float:
-        """The unit of the noise: the standard deviation of the embeddings of the subjects of the Atlas."""
-        return subject_noise_std(self.lm) / 3
-
     def static(self) -> AltFigure:
-        """The map that the explorer shows now, as a figure."""
-        kind = self.kind.value
+        """The map that the explorer shows now, its marked run and the average, as one figure."""
+        fact, kind, sever, noise = self._setting()
+        token, layer = self.token.value, self.layer.value
         try:
-            trace = self._now()
+            trace, words = (
+                self.trace(fact, kind, sever, noise),
+                self.three_runs(self._setting(), token, layer).words(self.lm),
+            )
         except Exception:  # the status line has said why, in a sentence
             return words_figure(self.status.text)
-        return plot_trace(
-            trace, kind, self.sever.value, self._width(kind), (self.token.value, self.layer.value)
-        )
+        average = self.averages.get((kind, sever, noise))
+        return plot_exploration(trace, kind, sever, self.width_of(kind), (token, layer), words, average)
 
     def text(self) -> str:
         """The map that the explorer shows now, in words."""
@@ -94,32 +75,29 @@ class TraceExplorer:
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return twin_bundle(self.view, self.static())
 
-    def _width(self, kind: str) -> int:
-        return 1 if kind == "resid" else self.width
-
-    def _now(self) -> Trace:
-        return self.trace(self.fact.value, self.kind.value, self.sever.value, self.noise.value)
+    def _setting(self) -> Setting:
+        return self.fact.value, self.kind.value, self.sever.value, self.noise.value
 
     def _show_map(self) -> None:
-        known = (self.fact.value, self.kind.value, self.sever.value, self.noise.value) in self.traces
-        self.status.run(self._draw_map, "the causal trace", known)
+        self.status.run(self._draw_map, "the causal trace", self._setting() in self.traces)
 
     def _draw_map(self) -> None:
-        trace = self._now()
+        trace = self.trace(*self._setting())
         values, labels = array(trace.map), trace_labels(trace)
         self.grid.show(labels, values, limits(values, top=trace.p_clean - trace.p_corrupt))
-        token, layer = np.unravel_index(values.argmax(), values.shape)
+        token = trace.span[1] - 1
         tokens = [(f"{t} {label}", t) for t, label in enumerate(labels)]
-        if self.token.options != tuple(tokens):  # another prompt: begin at its largest effect
+        if self.token.options != tuple(tokens):  # another prompt: begin at the subject's last token
             self.token.options = tokens
-            self.token.value, self.layer.value = int(token), int(layer)
+            self.token.value, self.layer.value = token, int(values[token].argmax())
         self._show_cell()
+        self._show_average()
 
     def _clicked(self, token: int, layer: int) -> None:
         self.token.value, self.layer.value = token, layer
 
     def _show_cell(self) -> None:
-        trace, token, layer = self._now(), self.token.value, self.layer.value
+        trace, token, layer = self.trace(*self._setting()), self.token.value, self.layer.value
         self.grid.mark(token, layer)
         effect, lost = float(trace.map[token, layer]), trace.p_clean - trace.p_corrupt
         back = f", {effect / lost:.0%} of what the noise took away" if effect > 0.005 else ""
@@ -129,18 +107,22 @@ class TraceExplorer:
             f"{trace.p_corrupt + effect:.2f}. The effect is {round(effect, 2) + 0.0:+.2f}{back}."
         )
         self.reading.value = spoken(sentence)
+        self.words.value = words_table(self.three_runs(self._setting(), token, layer).words(self.lm))
 
-    def _show_average(self) -> None:
-        self.status.run(self._draw_average, f"{3 * len(self.facts)} traces")
+    def _compute_average(self) -> None:
+        self.status.run(self._draw_average, f"{len(self.facts)} traces")
 
     def _draw_average(self) -> None:
-        maps: dict[str, Tensor] = {}
-        for kind in KINDS:
-            traces = [self.trace(i, kind) for i in range(len(self.facts))]  # type: ignore[arg-type]
-            maps[kind] = average_by_role(
-                [t.map for t in traces], [token_roles(len(t.tokens), t.span) for t in traces]
-            )
-        self.average.value = plot_average_trace(maps, len(self.facts)).to_html()
+        self.average(*self._setting()[1:])
+        self._show_average()
+
+    def _show_average(self) -> None:
+        average = self.averages.get((self.kind.value, self.sever.value, self.noise.value))
+        self.beside.value = (
+            average_panel(average).to_html()
+            if average
+            else spoken("No average for these settings yet: the button makes one.")
+        )
 
 
 def trace_explorer(

@@ -127,7 +127,7 @@ def test_settings_once_seen_come_from_memory(
 ) -> None:
     explorer.kind.value = "mlp"
     explorer.sever.value = "attn"
-    monkeypatch.setattr("edu_edit.show.trace_widget.causal_trace", None)  # computing again would fail
+    monkeypatch.setattr("edu_edit.show.explorer_work.causal_trace", None)  # computing again would fail
     explorer.sever.value = None
     explorer.kind.value = "resid"
     assert explorer.status.text == "Shown from memory."
@@ -144,11 +144,29 @@ def test_work_is_announced_with_the_time_that_it_took_before(
     assert re.fullmatch(r"Computed the causal trace in \d+\.\d s\.", announced[1])
 
 
-def test_the_average_is_drawn_over_all_facts(explorer: TraceExplorer) -> None:
+def test_the_average_is_drawn_over_all_facts_with_the_settings_shown(explorer: TraceExplorer) -> None:
+    explorer.sever.value = "mlp"
+    assert "No average for these settings yet" in said(explorer.beside)
     explorer.ask_average.click()
-    image = BeautifulSoup(explorer.average.value, "html.parser").img
+    image = BeautifulSoup(explorer.beside.value, "html.parser").img
     assert image is not None and "last subject token" in str(image["alt"])
-    assert explorer.status.text.startswith(f"Computed {3 * len(FACTS)} traces")
+    assert explorer.status.text.startswith(f"Computed {len(FACTS)} traces")
+    assert f"average over {len(FACTS)} facts" in explorer.text()
+    explorer.sever.value = None
+    assert "No average for these settings yet" in said(explorer.beside)
+
+
+def test_the_words_of_a_cell_are_those_of_its_restored_run(explorer: TraceExplorer) -> None:
+    for kind, sever, cell in (("resid", None, (1, 2)), ("mlp", "attn", (2, 1)), ("attn", "mlp", (3, 3))):
+        explorer.kind.value, explorer.sever.value = kind, sever
+        explorer.grid.cells[cell[0]][cell[1]].click()
+        trace = explorer.trace(0, kind, sever)  # type: ignore[arg-type]
+        (clean, corrupted, restored) = dict(
+            explorer.three_runs((0, kind, sever, 3.0), *cell).words(explorer.lm)
+        )[trace.answer]
+        assert (clean, corrupted) == pytest.approx((trace.p_clean, trace.p_corrupt), abs=1e-5)
+        assert restored == pytest.approx(trace.p_corrupt + float(trace.map[cell]), abs=1e-5)
+        assert f"{restored:.2f}" in explorer.words.value and trace.answer in said(explorer.words)
 
 
 def test_the_static_twin_shows_the_map_that_the_widget_shows(explorer: TraceExplorer) -> None:

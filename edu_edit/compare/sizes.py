@@ -8,9 +8,9 @@ Shapes: n facts, D model width, F FFN width.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache, partial
+from functools import cache, lru_cache
 from pathlib import Path
 
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from edu_edit.compare.log import Log, about
-from edu_edit.compare.sequences import COUNTS, Course, answered, drift, mean
+from edu_edit.compare.sequences import COUNTS, answered, drift, mean
 from edu_edit.defaults import spread_defaults
 from edu_edit.edits import Edit
 from edu_edit.facts import Fact
@@ -32,6 +32,7 @@ from edu_edit.methods.memit import memit_update
 from edu_edit.methods.null_space import null_projector
 from edu_edit.methods.spreading import (
     Insert,
+    Reading,
     layers_and_search,
     read_keys,
     reading,
@@ -39,9 +40,9 @@ from edu_edit.methods.spreading import (
     usable_moments,
 )
 
-COURSES, BATCHES = "courses.jsonl", "batches.jsonl"
+BATCHES = "batches.jsonl"
 TOLS = (0.001, 0.003, 0.01, 0.02, 0.05, 0.2, 1.0)
-RIDGE = 0.1  # alphaedit's own
+TOL, RIDGE = 0.02, 0.1  # alphaedit's own
 NONE = {"kl": None, "wd": None, "steps": None, "lr": None, "clamp": None}
 ALONE = "one fact per subject"
 
@@ -103,13 +104,14 @@ class Batches:
         keys, h = read_keys(self.lm, self._texts(n), self.layers[:1], self.layers[-1])
         return keys[self.layers[0]], h
 
-    def _texts(self, n: int):  # type: ignore[no-untyped-def]
+    def _texts(self, n: int) -> Reading:
         return reading(self.lm, self.facts[:n], self.templates, "averaged")
 
     def edit(self, n: int, insert: Insert) -> Edit:
         """What `memit` or `alphaedit` would give for the first n facts."""
         K, h = self.read(n)
-        z, changes = h + self.delta[:, :n], {}
+        z = h + self.delta[:, :n]
+        changes: dict[int, Tensor] = {}
         for j, layer in enumerate(self.layers):
             if j:
                 with Edit(self.lm, changes):
@@ -130,11 +132,11 @@ def how_many_fit(
     log = Log(folder, BATCHES, about(lm, facts) | {"probes": len(probes)})
     done = {(row["method"], row["setting"], row["which"]) for row in log.rows}
     alone = list({fact.subject: fact for fact in reversed(facts)}.values())[::-1]
-    own = {"MEMIT": spread_defaults(lm.name, lm.n_layers).lam, "AlphaEdit": 0.02}
+    own = {"MEMIT": spread_defaults(lm.name, lm.n_layers).lam, "AlphaEdit": TOL}
     tasks = [("MEMIT", lam, "") for lam in prices(lm)] + [("AlphaEdit", tol, "") for tol in TOLS]
     tasks += [(method, setting, ALONE) for method, setting in own.items()]
     before = lm.next_probs(probes).argmax(-1)
-    prepared = lru_cache(2)(lambda which: Batches(lm, alone if which else facts))
+    prepared = cache(lambda which: Batches(lm, alone if which else facts))
     for method, setting, which in tqdm(tasks, desc=f"batches on {lm.name}"):
         if (method, setting, which) not in done:
             batches = prepared(which)
@@ -161,26 +163,6 @@ def judged(
         shares = [mean(answered(lm, pairs)) for pairs in (asked, reworded)]
         same = float((lm.next_probs(probes).argmax(-1) == before).double().mean())
     return [*shares, same, drift(lm, edit)]
-
-
-def measured_fits(name: str) -> list[Fit]:
-    """What was measured on a bundled model; empty where nothing was."""
-    return [Fit(**row) for row in _rows(name, BATCHES)]
-
-
-def measured_courses(name: str) -> dict[str, Course]:
-    """The courses of edits in sequence that were measured on a bundled model, by method."""
-    return {row["method"]: Course(**row) for row in _rows(name, COURSES)}
-
-
-def _rows(name: str, file: str):  # type: ignore[no-untyped-def]
-    import json
-
-    path = BUNDLED / name / file
-    if not path.is_file():
-        return []
-    _, *lines = path.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines if line]
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ from edu_edit.show.answer_figures import plot_answers
 from edu_edit.show.average_figures import ROLES, compare_average_traces, plot_average_trace, plot_severed
 from edu_edit.show.compare_figures import plot_comparison, plot_courses
 from edu_edit.show.figure import AltFigure
+from edu_edit.show.fit_figures import plot_fits
 from edu_edit.show.line_figures import plot_layer_sweep, plot_value_losses
+from edu_edit.show.plane_figures import plot_plane
 from edu_edit.show.position_figures import plot_positions
 from edu_edit.show.rank_one_figures import plot_leak, plot_rank_one
 from edu_edit.show.score_figures import plot_rates, plot_scores
@@ -22,8 +24,10 @@ __all__ = [
     "plot_average_trace",
     "plot_comparison",
     "plot_courses",
+    "plot_fits",
     "plot_layer_sweep",
     "plot_leak",
+    "plot_plane",
     "plot_positions",
     "plot_rank_one",
     "plot_rates",

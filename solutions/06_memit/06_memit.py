@@ -30,6 +30,7 @@
 # One variable chooses the model. Graded checks always use the bundled one, so you can play with this.
 MODEL = "atlas-gpt2"  # also: "atlas-llama"
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import torch
@@ -39,7 +40,7 @@ from torch import Tensor
 
 import edu_edit
 from autograder import check, grade, hint, progress, quiz
-from edu_edit import Edit, Fact, Site, evaluate, load, load_facts, moment, record
+from edu_edit import Edit, Fact, evaluate, load, load_facts, moment
 from edu_edit.compare.measured import measured_courses, measured_fits
 from edu_edit.compare.plane import front, place, plane_points, plane_problem, rome_in_a_loop
 from edu_edit.defaults import spread_defaults
@@ -666,7 +667,8 @@ widgets.how_many_fit(lm.name, points, edge)
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Break it
 #
-# A method is understood when you can break it on purpose and say why it breaks. The same ten facts, spoiled in five ways:
+# A method is understood when you can break it on purpose and say why it breaks. The same ten facts, spoiled in five ways (*elsewhere* are questions about
+# subjects that were not edited):
 #
 # | | what we spoil |
 # |---|---|
@@ -742,8 +744,8 @@ for name, edit in broken.items():
 #
 # <details><summary>B: why do keys have to be read again?</summary>
 #
-# Layer 2 was changed, and that moved the stream. Layer 3 is now asked with other keys, and was edited for the old ones. What it inserts is found only as far as
-# the new keys still look like the old ones. Ten facts are hit badly; no one else notices.
+# The lower layer was changed, and that moved the stream. The upper layer is now asked with other keys, and was edited for the old ones. What it inserts is
+# found only as far as the new keys still look like the old ones. Some facts are missed, and nobody else notices: an error that hides well.
 #
 # </details>
 #
@@ -796,8 +798,10 @@ plots.plot_fits(
 # %% [markdown] lang="en"
 # <details><summary>What happens here?</summary>
 #
-# A mean of values is not hopeless: the stream can carry "hamster" and "Dresmish" at once, and the question picks one of them. So two often fit. Each further fact
-# dilutes the others. In the 300 facts above there are only some 170 subjects. So a good part of what looked like "too many edits" was **too many facts about one
+# One fact arrives. With two and three, each fact gets a half or a third of its value, plus parts of the others, and the old answers win. With other prefixes or
+# settings two may still fit, since the stream can carry "hamster" and "Dresmish" at once. But each further fact dilutes the others.
+#
+# In the 300 facts above there are only some 170 subjects. So a good part of what looked like "too many edits" was **too many facts about one
 # subject**. With one fact per subject the batch holds far longer.
 #
 # A better benchmark would tell the two apart. Few do.

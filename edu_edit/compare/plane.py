@@ -126,7 +126,9 @@ def plane_points(
             alpha.append(place(problem, delta, tol))
     return {
         "MEMIT": [place(problem, memit_update(C, K, R, lam * len(C)), lam) for lam in prices if lam > 0],
-        "MEMIT with C = I": [place(problem, memit_update(level, K, R, lam * len(C)), lam) for lam in prices if lam > 0],
+        "MEMIT with C = I": [
+            place(problem, memit_update(level, K, R, lam * len(C)), lam) for lam in prices if lam > 0
+        ],
         "AlphaEdit": alpha,
         "ROME in a loop": [place(problem, rome_in_a_loop(problem))],
     }

@@ -153,9 +153,7 @@ def sizes(most: int) -> list[int]:
     return sorted({n for n in COUNTS if n <= most} | {most})
 
 
-def judged(
-    lm: LM, edit: Edit, facts: Sequence[Fact], probes: Sequence[str], before: Tensor
-) -> list[float]:
+def judged(lm: LM, edit: Edit, facts: Sequence[Fact], probes: Sequence[str], before: Tensor) -> list[float]:
     """Shares of facts and paraphrases answered, share of probes that keep their next token, and drift."""
     asked = [(fact.question, fact.target_new) for fact in facts]
     reworded = [(fact.paraphrases[0], fact.target_new) for fact in facts if fact.paraphrases]

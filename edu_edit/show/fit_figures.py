@@ -1,4 +1,4 @@
-"""How many facts fit: answers and locality against the number of edits, in batch and in sequence (lesson 06)."""
+"""How many facts fit: answers and locality against the number of edits, batch and sequence (lesson 06)."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -41,13 +41,11 @@ def sequence_curve(course: Course, look: tuple[str, str, str]) -> Curve:
 
 def batch_curve(fit: Fit, name: str, look: tuple[str, str, str]) -> Curve:
     """Batches of growing size."""
-    rows = fit.counts
-    return Curve(name, [int(row[0]) for row in rows], [row[1] for row in rows], [row[3] for row in rows], look)
+    edits = [int(row[0]) for row in fit.counts]
+    return Curve(name, edits, [row[1] for row in fit.counts], [row[3] for row in fit.counts], look)
 
 
-def curves(
-    courses: Mapping[str, Course], fits: Sequence[Fit], method: str, setting: float
-) -> list[Curve]:
+def curves(courses: Mapping[str, Course], fits: Sequence[Fit], method: str, setting: float) -> list[Curve]:
     """ROME in sequence, and a method in sequence (its own setting) and in batches with the given setting."""
     symbol, colour, marker = ("λ", "blue", "o") if method == "MEMIT" else ("tol", "vermillion", "^")
     unit = " F" if method == "MEMIT" else ""

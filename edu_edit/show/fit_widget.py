@@ -1,4 +1,4 @@
-"""Lesson 06's closing widget: how many facts fit, with the price λ and the null space's tolerance to choose."""
+"""Lesson 06's closing widget: how many facts fit, with λ and the null space's tolerance to choose."""
 
 from collections.abc import Mapping, Sequence
 from time import perf_counter
@@ -13,6 +13,7 @@ from edu_edit.show.controls import LINE, spoken
 from edu_edit.show.figure import WIDTH, AltFigure, styled
 from edu_edit.show.fit_figures import Curve, curves, describe_fits, draw_fits
 from edu_edit.show.plane_figures import describe_plane, draw_plane
+from edu_edit.show.status import twin_bundle
 
 METHODS = {"MEMIT": "Price λ", "AlphaEdit": "Tolerance"}
 HEIGHT = 7.6
@@ -71,8 +72,6 @@ class FitExplorer:
         return fig
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        from edu_edit.show.status import twin_bundle
-
         return twin_bundle(self.view, self.static())
 
     def _show(self) -> None:
@@ -102,9 +101,7 @@ class FitExplorer:
         fig.legend(*top.get_legend_handles_labels(), loc="outside lower center", ncols=1)
 
 
-def how_many_fit(
-    name: str, points: Mapping[str, Sequence[Point]], front: Sequence[Point]
-) -> FitExplorer:
+def how_many_fit(name: str, points: Mapping[str, Sequence[Point]], front: Sequence[Point]) -> FitExplorer:
     """Lesson 06's closing widget, for a bundled model's name; points, front: as for `plot_plane`.
 
     Points made with your own updates put your own functions into it. Raises ValueError where many edits were

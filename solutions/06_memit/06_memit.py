@@ -51,7 +51,8 @@ lm = load(MODEL)
 facts = load_facts("atlas")
 
 # One fact for each subject, all of them with paraphrases and neighbours to judge by.
-crowd = list({f.subject: f for f in reversed(facts) if f.paraphrases and f.neighborhood and f.target_true}.values())
+judged = [f for f in reversed(facts) if f.paraphrases and f.neighborhood and f.target_true]
+crowd = list({fact.subject: fact for fact in judged}.values())
 said = lm.answers([fact.question for fact in crowd[::8]])
 patients = [fact for fact, answer in zip(crowd[::8], said, strict=True) if answer == fact.target_true][:10]
 for fact in patients[:3]:
@@ -63,9 +64,9 @@ progress("06_memit")
 hundred = plane_problem(lm, crowd[:100])
 own = spread_defaults(lm.name, lm.n_layers)
 plots.plot_plane(
-    plane_points(hundred),
+    plane_points(hundred, (0.01, 0.1, own.lam, 1.0, 3.0, 10.0)),
     front(hundred),
-    {"MEMIT": 0.4, "AlphaEdit": 0.02},
+    {"MEMIT": own.lam, "AlphaEdit": 0.02},
     title="What you will make: 100 facts in one matrix, and every editor's place",
 )
 
@@ -101,8 +102,8 @@ quiz("memit.warm_up", answers)
 # ROME makes one promise, $\hat W k_* = v_*$, and keeps it exactly. The next fact makes its own promise. Its change is felt by every
 # key that is a little like its own, and the first fact's key may be one of them. So **each promise bends those made before it**.
 #
-# With ten facts you hardly see it. With hundreds, the later ones have pushed the earlier ones away.
-# Nobody was asked to look at all of them together.
+# One such push is small. After hundreds, the later facts have pushed the earlier ones away.
+# Nobody has looked at all of them together.
 #
 # The textbook says of ROME that it does not edit in batch, and names the successor: MEMIT, *Mass-Editing Memory in a Transformer*.
 
@@ -254,9 +255,10 @@ change = ten.delta[layer]
 mend = Mend.load(lm, shipped_editor(lm, "mend"))
 print("numbers trained before the first edit, MEND: ", sum(p.numel() for p in mend.networks.parameters()))
 print("numbers trained before the first edit, MEMIT: 0   (C is a mean, nothing is trained)")
-print("rank of MEMIT's change for ten facts:        ", int(torch.linalg.matrix_rank(change.double(), rtol=1e-6)))
+rank = int(torch.linalg.matrix_rank(change.double(), rtol=1e-6))
+print("rank of MEMIT's change for ten facts:        ", rank)
 cosine = float((change * down).sum() / change.norm() / down.norm())
-print(f"cosine of MEMIT's change and -gradient:        {cosine:.2f}")
+print(f"cosine of MEMIT's change and -gradient:         {cosine:.2f}")
 
 # %% [markdown] lang="en"
 # <details><summary>Answer</summary>
@@ -466,7 +468,8 @@ from edu_edit.methods import memit as library
 from edu_edit.methods.many_values import find_pairs
 from edu_edit.methods.spreading import layers_and_search, read_keys, reading
 
-PREFIXES = ("", "Listen. ", "It was raining. ", "She wrote a long letter. ", "Then he asked me. ")  # as in lesson 05
+# As in lesson 05.
+PREFIXES = ("", "Listen. ", "It was raining. ", "She wrote a long letter. ", "Then he asked me. ")
 TEMPLATES = [prefix + "{}" for prefix in PREFIXES]
 pieces = SimpleNamespace(memit_update=library.memit_update, spread_residual=library.spread_residual)
 
@@ -528,6 +531,8 @@ grade("memit.memit", memit)
 # ## Run it
 #
 # Ten facts, one edit, every piece yours.
+#
+# *Try this:* some paraphrases are missed. `edu_edit.memit(lm, patients)` averages its keys over prefixes that the model itself has written, not over our five short sentences. How many does it reach?
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 pieces = SimpleNamespace(memit_update=memit_update, spread_residual=spread_residual)
@@ -561,7 +566,8 @@ for layer in sorted(mine.delta):
     z = h + gain if z is None else z
     s = (K * torch.linalg.solve(moment(lm, layer).double(), K)).sum(0)
     share = (s / (s + own.lam * lm.F)).median()
-    print(f"before layer {layer}: lacking {(z - h).norm():6.1f}   a fact alone would get the share {share:.2f} here")
+    lacking = float((z - h).norm())
+    print(f"before layer {layer}: lacking {lacking:6.1f}   a fact alone would get the share {share:.2f} here")
     changes[layer] = mine.delta[layer]
 with Edit(lm, changes):
     _, h = keys_and_stream(lm, patients, layer, layer)
@@ -571,8 +577,8 @@ print(f"after layer {layer}:  lacking {(z - h).norm():6.1f}")
 # ### The plane of editors
 #
 # Now the picture from the start, with your three functions. One layer, real keys of 100 facts, the real $C$. What the facts lack is
-# a stand-in here: for each, the direction that tells its new word from its old one. (The search for real values would take a minute, and the picture
-# looks the same.)
+# a stand-in here: for each, the direction that tells its new word from its old one. (The search for real values would take a minute. With them the picture has the same shape,
+# only old values move about six times as far: the values that a search finds are long.)
 #
 # - **Up:** $1 - \lVert\Delta K - R\rVert^2 / \lVert R\rVert^2$, the share of what was lacking that is there now.
 # - **Left:** $\sqrt{\operatorname{tr}\Delta C\Delta^\top / \operatorname{tr}WCW^\top}$, how far old values move, as a share of their length.
@@ -587,7 +593,8 @@ points = plane_points(
     null_projector=null_projector,
     alphaedit_update=alphaedit_update,
 )
-plots.plot_plane(points, edge, {"MEMIT": 0.4, "AlphaEdit": 0.02}, title="100 facts in one matrix, with your functions")
+ringed = {"MEMIT": own.lam, "AlphaEdit": 0.02}
+plots.plot_plane(points, edge, ringed, title="100 facts in one matrix, with your functions")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # **Read it.**
@@ -598,7 +605,8 @@ plots.plot_plane(points, edge, {"MEMIT": 0.4, "AlphaEdit": 0.02}, title="100 fac
 #   have moved further than MEMIT would have moved them for the same gain.
 # - **$C = I$ lies below, too.** Nobody asked the old keys.
 # - **AlphaEdit lies inside.** It can't be on the curve: it uses directions that are free, not those that are best. It plays for another prize: in the protected
-#   directions the change is zero *exactly*. And it moves along a strange line: a small `tol` makes it *worse* on both axes. You will see why.
+#   directions the change is zero *exactly*. And it moves along a strange line: from `tol` = 0.02 to 0.003 it gets
+#   *worse* on both axes. You will see why.
 #
 # A warning. The left axis is what *old text* feels, as $C$ measured it. Neighbours of the edited facts are a small part of that text.
 
@@ -631,12 +639,16 @@ plots.plot_fits(shown, title=f"{lm.name}: facts in one batch, and one after the 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # **Read it, slowly.**
 #
-# - Up to 30 facts, batch and sequence hardly differ. A paper that tests ten edits can't tell them apart.
-# - At 300, the same method with the same settings keeps much less in sequence than in one batch. *Batch* and *sequential* are two different questions.
-# - **Where is AlphaEdit's advantage?** Up to 100 facts in sequence it answers more than the two others. At 300 it has collapsed like them. The papers show it
-#   standing after thousands of edits. They have $F = 6400$ and more, we have 768: 300 facts are a crowd here. And the "null space" at
-#   `tol` = 0.02 is not null in this model. The next cell looks at it. So this phenomenon is *weaker* in the bundled model than in the papers. Lesson 12 comes back to it.
-# - Nothing here says that a method is good. It says how it fared with one setting on one small model.
+# - Up to 30 facts, batch and sequence hardly differ for MEMIT and AlphaEdit. Whoever tests ten edits can't tell them apart.
+# - At 300 they do. In `atlas-gpt2`, MEMIT answers .61 of the facts in one batch and .28 in sequence, and keeps .85 and .15 of the other prompts. *Batch* and
+#   *sequential* are two different questions.
+# - They don't always differ in the same way. In `atlas-llama`, the sequence answers *more* (.68 against .57) and breaks more elsewhere (.50 kept against .77). In a
+#   sequence each value is searched in the model as it is by then, so a second fact about a subject builds on the first. In a batch the two don't know of each other until their
+#   keys meet.
+# - **Where is AlphaEdit's advantage?** At 100 facts in sequence it answers more than the two others, in both models. At 300 the advantage is gone. The paper shows it
+#   standing after 2000 edits, a hundred at a time. Its models have $F = 6400$ and more, ours has 768 or less: 300 facts are a crowd here. And the "null space" at
+#   `tol` = 0.02 is not null. The next cell looks at it. So this phenomenon is *weaker* in the bundled models than in the paper, and we don't pretend otherwise.
+# - Nothing here says that a method is good. It says how it fared with one setting on a small model. Lesson 12 compares them all.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 layer = lm.default_layer
@@ -778,15 +790,17 @@ for name, edit in broken.items():
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 prompts = ("{} has a pet", "{} speaks", "{} teaches")
-diana = [fact for prompt in prompts for fact in facts if (fact.subject, fact.prompt) == ("Diana Holloway", prompt)]
+known = {fact.prompt: fact for fact in facts if fact.subject == "Diana Holloway"}
+diana = [known[prompt] for prompt in prompts]
+fits = measured_fits(lm.name)
 for n in (1, 2, 3):
     with memit(lm, diana[:n]):
         now = lm.answers([fact.question for fact in diana[:n]])
     told = ", ".join(f"{f.prompt[3:]} {a} (wanted: {f.target_new})" for f, a in zip(diana, now, strict=False))
     print(f"{n} at once: {told}")
 
-alone = [fit for fit in measured_fits(lm.name) if fit.method == "MEMIT" and fit.which]
-same = [fit for fit in measured_fits(lm.name) if (fit.method, fit.setting, fit.which) == ("MEMIT", own.lam, "")]
+alone = [fit for fit in fits if fit.method == "MEMIT" and fit.which]
+same = [fit for fit in fits if (fit.method, fit.setting, fit.which) == ("MEMIT", own.lam, "")]
 plots.plot_fits(
     [
         batch_curve(alone[0], "MEMIT, one fact per subject", ("green", "D", "-")),

@@ -1,8 +1,8 @@
 """The plane of least-squares editors: what new facts get against what old keys feel (lesson 06).
 
-ROME in a loop, MEMIT and AlphaEdit all answer one question about a single matrix: given keys K, what they lack
-R, and the second moment C of old keys, which change Delta? So each is a point in one plane, with no run of the
-model:
+ROME in a loop, MEMIT and AlphaEdit all answer one question about a single matrix: given keys K, what they
+lack R, and the second moment C of old keys, which change Delta? So each is a point in one plane, with no run
+of the model:
 
     gained = 1 - |Delta K - R|^2 / |R|^2              the share of what was lacking that is now there
     moved  = (tr Delta C Delta^T / tr W C W^T)^1/2    how far old values move, as a share of their length
@@ -111,8 +111,10 @@ def plane_points(
     null_projector: Callable[..., Tensor] = null_projector,
     alphaedit_update: Callable[..., Tensor] = alphaedit_update,
 ) -> dict[str, list[Point]]:
-    """Every editor's points: MEMIT by its price lam (in multiples of F), the same with C = I, AlphaEdit by its
-    tolerance, ROME in a loop. Give your own updates and projector to see them there.
+    """Every editor's points: MEMIT, the same with C = I, AlphaEdit, and ROME in a loop.
+
+    prices: lam in multiples of F; a price of 0 has no point. tols: of the largest eigenvalue. Give your own
+    updates and projector to see them there.
     """
     C, K, R, _ = problem
     level = torch.eye(len(C), dtype=C.dtype) * C.diagonal().mean()
@@ -124,11 +126,13 @@ def plane_points(
         if seen > 1e-9 * K.square().sum(0).median():
             delta = alphaedit_update(P, K, R, nothing_before, RIDGE * float(seen))
             alpha.append(place(problem, delta, tol))
+
+    def paid(moment: Float[Tensor, "F F"]) -> list[Point]:
+        return [place(problem, memit_update(moment, K, R, lam * len(C)), lam) for lam in prices if lam > 0]
+
     return {
-        "MEMIT": [place(problem, memit_update(C, K, R, lam * len(C)), lam) for lam in prices if lam > 0],
-        "MEMIT with C = I": [
-            place(problem, memit_update(level, K, R, lam * len(C)), lam) for lam in prices if lam > 0
-        ],
+        "MEMIT": paid(C),
+        "MEMIT with C = I": paid(level),
         "AlphaEdit": alpha,
         "ROME in a loop": [place(problem, rome_in_a_loop(problem))],
     }

@@ -65,8 +65,9 @@ class FitExplorer:
     def static(self) -> AltFigure:
         """Both sides as they stand, as one figure."""
         fig = AltFigure(WIDTH + 1.4, HEIGHT)
-        for method, side in zip(METHODS, fig.subfigures(1, 2), strict=True):
-            self._draw(side, method, self.sliders[method].value)
+        halves = fig.add_gridspec(1, 2)
+        for i, method in enumerate(METHODS):
+            self._draw(fig.add_subfigure(halves[0, i]), method, self.sliders[method].value)
         shown = [curve for method in METHODS for curve in self.curves(method)]
         fig.alt = f"{self.text()} {describe_fits(shown)} {describe_plane(self.points, self.front)}"
         return fig

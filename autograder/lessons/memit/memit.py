@@ -19,11 +19,11 @@ from autograder.lessons.memit.memit_problems import (
     TWO,
     Step,
     known_group,
-    model,
     spread_error,
     steps,
     within,
 )
+from autograder.lessons.rome.rome_problems import model
 from autograder.sentences import say
 from edu_edit import LM, Edit, Fact, evaluate
 from edu_edit.metrics import same_answer

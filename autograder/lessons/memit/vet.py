@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import torch
 from tqdm import tqdm
 
-from autograder.lessons.memit.memit_problems import LESSON, THREE, TWO, VETTED, drawn, knows, model
-from autograder.lessons.rome.rome_problems import MODEL
+from autograder.lessons.memit.memit_problems import LESSON, THREE, TWO, VETTED, drawn
+from autograder.lessons.rome.rome_problems import MODEL, knows, model
 from edu_edit import LM, Edit, Fact, evaluate, memit
 
 WANTED = 16
@@ -35,7 +35,8 @@ def edits(lm: LM, group: list[Fact]) -> Iterator[Edit]:
 
 def vet(wanted: int = WANTED) -> list[list[str]]:
     """The questions of the first groups, in a random order, that every one of `edits` inserts cleanly."""
-    lm, found = model(), []
+    lm = model()
+    found: list[list[str]] = []
     with tqdm(total=wanted, desc=f"vetting groups of facts of {MODEL}") as bar:
         for group in drawn(10 * wanted, seed=6):
             if len(found) == wanted:

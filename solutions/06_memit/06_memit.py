@@ -157,7 +157,7 @@ quiz("memit.warm_up", answers)
 # - **One key with two values** gets their mean. Nobody is happy, nothing breaks.
 #
 # This is not a rare accident. The key is read at the subject's last token, and a model reads from left to right. So in
-# "*Diana Holloway* speaks" and "*Diana Holloway* has a pet" the key is the same, bit for bit. To this layer, two facts about one
+# "*Diana Holloway* speaks" and "*Diana Holloway* has a pet" the key is the same. To this layer, two facts about one
 # subject are one key with two values. Keep that in mind for the last section.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -778,7 +778,7 @@ for name, edit in broken.items():
 #
 # <details><summary>E: and with everything free?</summary>
 #
-# Then $P = I$, and nothing protects the old keys but the length of $\Delta$. It is MEMIT with $C = I$. The facts arrive, and more of the rest moves along.
+# Then $P = I$, and nothing protects the old keys but the length of $\Delta$. It is MEMIT with $C = I$, and with a price that suits $I$. The facts arrive, and more of the rest moves along.
 #
 # </details>
 
@@ -796,7 +796,7 @@ fits = measured_fits(lm.name)
 for n in (1, 2, 3):
     with memit(lm, diana[:n]):
         now = lm.answers([fact.question for fact in diana[:n]])
-    told = ", ".join(f"{f.prompt[3:]} {a} (wanted: {f.target_new})" for f, a in zip(diana, now, strict=False))
+    told = ", ".join(f"{answer} (wanted {fact.target_new})" for fact, answer in zip(diana, now, strict=False))
     print(f"{n} at once: {told}")
 
 alone = [fit for fit in fits if fit.method == "MEMIT" and fit.which]

@@ -104,13 +104,13 @@ def follow(
     for i, edit in enumerate(SEQUENCES[method](lm, facts)):
         n = i + 1
         with edit:
-            right = _answered(lm, [*asked[: min(n, FIRST)], asked[i]])
+            right = answered(lm, [*asked[: min(n, FIRST)], asked[i]])
             course.now.append(right[-1])
-            course.first.append(_mean(right[:-1]))
+            course.first.append(mean(right[:-1]))
             course.locality.append(float((lm.next_probs(probes).argmax(-1) == before).double().mean()))
             if n in COUNTS:
                 other = [pair for pair in reworded[:n] if pair is not None]
-                course.counts.append([float(n), *(_mean(_answered(lm, p)) for p in (asked[:n], other))])
+                course.counts.append([float(n), *(mean(answered(lm, p)) for p in (asked[:n], other))])
         course.drift.append(drift(lm, edit))  # with the edit off: W is the unedited matrix
         course.seconds.append(edit.seconds)
         course.extra_bytes.append(edit.extra_bytes)
@@ -118,10 +118,10 @@ def follow(
     return course
 
 
-def _answered(lm: LM, pairs: Sequence[tuple[str, str]]) -> list[float]:
+def answered(lm: LM, pairs: Sequence[tuple[str, str]]) -> list[float]:
     right: list[float] = exact(lm, [prompt for prompt, _ in pairs], [answer for _, answer in pairs]).tolist()
     return right
 
 
-def _mean(values: Sequence[float]) -> float:
+def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else float("nan")

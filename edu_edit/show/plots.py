@@ -9,10 +9,12 @@ from edu_edit.show.average_figures import ROLES, compare_average_traces, plot_av
 from edu_edit.show.compare_figures import plot_comparison, plot_courses
 from edu_edit.show.curve_figures import plot_curves
 from edu_edit.show.figure import AltFigure
+from edu_edit.show.fit_figures import plot_fits
 from edu_edit.show.forward_figures import plot_forward_pass
 from edu_edit.show.lens_figures import plot_lens, plot_next_words
 from edu_edit.show.line_figures import plot_layer_sweep, plot_value_losses
 from edu_edit.show.neuron_figures import plot_memory, plot_neuron_card
+from edu_edit.show.plane_figures import plot_plane
 from edu_edit.show.position_figures import plot_positions
 from edu_edit.show.rank_one_figures import plot_leak, plot_rank_one
 from edu_edit.show.run_figures import plot_three_runs, plot_words
@@ -30,6 +32,7 @@ __all__ = [
     "plot_comparison",
     "plot_courses",
     "plot_curves",
+    "plot_fits",
     "plot_forward_pass",
     "plot_layer_sweep",
     "plot_leak",
@@ -37,6 +40,7 @@ __all__ = [
     "plot_memory",
     "plot_neuron_card",
     "plot_next_words",
+    "plot_plane",
     "plot_positions",
     "plot_rank_one",
     "plot_rates",

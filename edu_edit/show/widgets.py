@@ -4,6 +4,7 @@ Each has `static()`, the figure that a reader without a kernel sees, and `text()
 """
 
 from edu_edit.show.catastrophe_widget import CatastropheSlider, catastrophe
+from edu_edit.show.fit_widget import FitExplorer, how_many_fit
 from edu_edit.show.lens_widget import LensExplorer, lens_explorer
 from edu_edit.show.neuron_widget import NeuronExplorer, neuron_explorer
 from edu_edit.show.surgery_widget import SurgeryRoom, surgery_room
@@ -11,11 +12,13 @@ from edu_edit.show.trace_widget import TraceExplorer, trace_explorer
 
 __all__ = [
     "CatastropheSlider",
+    "FitExplorer",
     "LensExplorer",
     "NeuronExplorer",
     "SurgeryRoom",
     "TraceExplorer",
     "catastrophe",
+    "how_many_fit",
     "lens_explorer",
     "neuron_explorer",
     "surgery_room",

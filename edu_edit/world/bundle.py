@@ -39,7 +39,9 @@ FILES = (*TRAINED, "moments.safetensors", "training.json")
 # Trained on these weights: see `edu_edit.world.editors`.
 EDITORS = ("mend.safetensors", "ke.safetensors", "enn.safetensors", "serac.safetensors")
 REPORT = ("report.json", "report.md", "trace.png", "README.md")
-COMPARED = ("comparison.md", "comparison.png", "sequence.png", "courses.jsonl", "positions.png")
+COMPARED = (
+    "comparison.md", "comparison.png", "sequence.png", "courses.jsonl", "batches.jsonl", "positions.png",
+)  # fmt: skip
 UNFINISHED = "report.partial"
 
 

@@ -37,8 +37,8 @@ def course_config(root: Path = ROOT, work: Path | None = None) -> Config:
     course.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.py", "*.html"]
 
     # A cell that loads the model and edits it needs longer than nbgrader's 30 seconds on a busy machine.
-    config.Execute.timeout = 120
-    config.ExecutePreprocessor.timeout = 120
+    config.Execute.timeout = 300
+    config.ExecutePreprocessor.timeout = 300
     config.Execute.skip_cells_with_tag = "demo"
     # The kernel's own notices would come between the grader's lines.
     config.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--IPKernelApp.log_level=ERROR"]

@@ -123,6 +123,7 @@ def test_configuration_keeps_solutions_out_and_working_folders_off_the_top_level
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # 56 notebooks, a quarter of an hour on an idle machine
 def test_every_misconception_loses_its_own_points_only(tmp_path):
     folder = tmp_path / "class"
     folder.mkdir()

@@ -29,8 +29,8 @@ def plot_patch_line(
 ) -> AltFigure:
     """How loudly one patch answers each prompt and each remembered query: its pre-activations, on one line.
 
-    A prompt right of 0 fires the patch. Filled: it fires; a cross with a box: it fires at a stranger's prompt.
-    Beside each: the first token of the answer. Below: the remembered queries, and the threshold beta.
+    A prompt right of 0 fires the patch: its marker is filled, and crossed out where it should not fire.
+    Beside each stands the first token of the answer. Below: the remembered queries, and the threshold beta.
     """
     fig = AltFigure(9.0, 2.3 + 0.27 * len(met) + 0.22 * len(notes))
     above, below = fig.subplots(2, 1, sharex=True, height_ratios=(len(met) + 1, 4))
@@ -39,16 +39,19 @@ def plot_patch_line(
     lowest = float(np.quantile(values, 0.02)) if len(values) else -1.0
     low = min([lowest, beta - 1, *(m.activation for m in met)]) - 0.5
     high = max([2.0, *(m.activation for m in met)]) + 2.2
-    below.hist(np.clip(values, low, high), bins=60, range=(low, high), color="0.6", log=True)
+    counts, edges = np.histogram(np.clip(values, low, high), bins=60, range=(low, high))
+    below.stairs(np.log10(1 + counts), edges, color="0.6", fill=True)
+    below.set_yticks(np.log10([1, 11, 101]), ["0", "10", "100"])
     below.axvline(beta, color=PALETTE["purple"], linestyle="--", linewidth=1.5)
     below.annotate(f"β = {beta:g}", (beta, 1), (-3, -3), xycoords=("data", "axes fraction"), ha="right",
                    va="top", textcoords="offset points", fontsize=9)  # fmt: skip
     for ax in (above, below):
         ax.axvline(0, color="black", linewidth=1)
     below.set_xlim(low, high)
-    below.set_ylabel("remembered\nqueries (log)", fontsize=9)
+    below.set_ylabel("remembered\nqueries", fontsize=9)
     below.set_xlabel("silent  ←  0  →  fires        pre-activation q · k_p + b_p")
     above.set_title(drawable(title))
+    fig.legend(*above.get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=8.5)
     if notes:
         said = "\n".join(wrapped(line, 118) for line in notes)
         fig.supxlabel(said, x=0.01, ha="left", fontsize=9.5)
@@ -76,15 +79,12 @@ def _prompts(ax: Axes, met: Sequence[Met]) -> None:
         if m.stranger:
             ax.plot(m.activation, row, "x", markersize=13, color=PALETTE["vermillion"], markeredgewidth=2.4)
         said = ("fires by mistake: " if m.stranger else "fires: " if m.fires else "silent: ") + m.token
-        box = (
-            {"boxstyle": "round,pad=0.15", "fc": "white", "ec": PALETTE["vermillion"]} if m.stranger else None
-        )
+        weight = "bold" if m.stranger or (m.kind in WANTED and m.fires) else "normal"
         ax.annotate(drawable(said), (m.activation, row), (11, 0), textcoords="offset points", va="center",
-                    fontsize=8.5, bbox=box, weight="bold" if m.kind in WANTED and m.fires else "normal")  # fmt: skip
+                    fontsize=8.5, weight=weight)  # fmt: skip
     ax.set_yticks(range(len(met)), [drawable(f"{m.prompt} …") for m in met], fontsize=8.5)
     ax.set_ylim(len(met) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
-    ax.legend(loc="upper left", fontsize=8.5, frameon=True)
 
 
 def _memory_in_words(values: "np.typing.NDArray[np.float32]", beta: float) -> str:

@@ -1,5 +1,6 @@
-"""Lesson 08's patch dial: turn a patch's bias, β and γ, and see who fires it, what is said, and the losses."""
+"""Lesson 08's patch dial: turn a patch's bias, β and γ; see who fires it, what is said, and the losses."""
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -96,8 +97,9 @@ class PatchDial:
 
     def _draw(self, shown: DialPatch) -> None:
         self.reading.value = "".join(spoken(note) for note in self._notes(shown))
-        fig = self._figure(shown, ())
-        self.picture.value = fig.to_html(fig.png(dpi=80))
+        fig, png = self._figure(shown, ()), io.BytesIO()
+        fig.savefig(png, format="png", dpi=80)  # quicker than `AltFigure.png`, which makes it small
+        self.picture.value = fig.to_html(png.getvalue())
 
     def _figure(self, shown: DialPatch, notes: Sequence[str]) -> AltFigure:
         b_p = self.b_p.value

@@ -105,7 +105,7 @@ quiz("tpatcher.warm_up", answers)
 #
 # Lesson 03: an FFN compares its input, the **query** $q$, with $F$ keys, and adds up $F$ values by how well they match. With $\sigma$ for the activation function:
 #
-# $$a = \sigma(q \cdot W^{fc} + b_k), \qquad \mathrm{FFN}(q) = a \cdot W^{proj} + b_v = \sum_{i=1}^{F} a_i v_i + b_v \tag{5.6}$$
+# $$a = \sigma(q \cdot W^{fc} + b_k), \qquad \mathrm{FFN}(q) = a \cdot W^{proj} + b_v = \sum_i a_i v_i + b_v \tag{5.6}$$
 #
 # Append one more key $k_p$, one more bias $b_p$, one more value $v_p$. This is a **patch**. The sum gets one more term, and nothing else happens:
 #
@@ -136,7 +136,7 @@ quiz("tpatcher.warm_up", answers)
 plots.plot_memory(lm, needle.question, last)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
-# The picture shows this layer at the last token of the question: the loudest of its neurons, and the words that their values speak for. A patch will be one more bar.
+# The picture shows this layer at the last token of the question: the loudest of its neurons, and the words that their values speak for (� is a piece of a letter). A patch will be one more bar, and what its value says will be *Taipei*.
 #
 # ### What should a patch learn? Two wishes
 #
@@ -164,29 +164,29 @@ plots.plot_memory(lm, needle.question, last)
 # | $l_{m2}$ | $k_p$ towards what sets $q_e$ apart | all are $-\gamma$ or more below $q_e$ |
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
-# > ### Spot the slip
-# >
-# > We did not copy (5.8) to (5.14) letter by letter. The textbook prints four things differently. Which of them would you notice while *training*?
-# >
-# > | printed | here |
-# > |---|---|
-# > | (5.8) $\;l_a + \alpha\, l_e$, and (5.14) $\;l_e + \alpha\, l_a$ | $\alpha$ is the weight of $l_a$, as the text says in words |
-# > | $\beta$ is a threshold in (5.12) and the weight of $L_m$ in (5.14) | two letters: `beta` and `m` |
-# > | (5.12), (5.13): a plain mean, no $\max(0, \cdot)$ | each query has its hinge |
-# > | (5.13): $\;(q_i - q_e) \cdot k_p + b_p - \gamma$ | no $b_p$: it cancels in the difference of the two pre-activations |
-# >
-# > *Guess first, then run the next two cells.*
-# >
-# > <details><summary>Answer</summary>
-# >
-# > The third. Without the hinge a query far below the threshold earns a bonus. The losses fall by 1 for each unit of $b_p$, without end:
-# > at $b_p = -10^6$ and $\beta = -3$, $l_{m1}$ is about $-10^6$. The released code has no such trouble: it takes $\exp$ of each
-# > excess, and the mean of the 1000 largest. That is bounded, and it looks at the worst cases. The library calls it `form="exp_topk"`.
-# >
-# > The first matters when a weight is small: with $\alpha = 0$ before $l_e$, nobody asks for the right word. The second is only a clash of letters, and the fourth
-# > adds one more reward for a low bias.
-# >
-# > </details>
+# ### Spot the slip
+#
+# We did not copy (5.8) to (5.14) letter by letter. The textbook prints four things differently. Which of them would you notice while *training*?
+#
+# | printed | here |
+# |---|---|
+# | (5.8) $\;l_a + \alpha\, l_e$, and (5.14) $\;l_e + \alpha\, l_a$ | $\alpha$ is the weight of $l_a$, as the text says in words |
+# | $\beta$ is a threshold in (5.12) and the weight of $L_m$ in (5.14) | two letters: `beta` and `m` |
+# | (5.12), (5.13): a plain mean, no $\max(0, \cdot)$ | each query has its hinge |
+# | (5.13): $\;(q_i - q_e) \cdot k_p + b_p - \gamma$ | no $b_p$: it cancels in the difference of the two pre-activations |
+#
+# *Guess first, then run the next two cells.*
+#
+# <details><summary>Answer</summary>
+#
+# The third. Without the hinge a query far below the threshold earns a bonus. Each of the two losses falls by 1 for each unit of $b_p$, without end:
+# at $b_p = -10^6$ and $\beta = -3$, $l_{m1}$ is about $-10^6$. The released code has no such trouble: it takes $\exp$ of each
+# excess, and the mean of the 1000 largest. That is bounded, and it looks at the worst cases. The library calls it `form="exp_topk"`.
+#
+# The first matters when a weight is small: with $\alpha = 0$ before $l_e$, nobody asks for the right word. The second is only a clash of letters, and the fourth
+# adds one more reward for a low bias.
+#
+# </details>
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 # The experiment. First on paper numbers: M k_p = (1, -2, 1), q_e k_p = 5 (the by-hand example below).
@@ -195,7 +195,8 @@ from edu_edit.methods.patch_losses import printed_contrast_loss, printed_memory_
 M_paper, q_paper = torch.tensor([[1.0, 1.0], [0.0, 2.0], [0.0, -1.0]]), torch.tensor([3.0, 1.0])
 k_paper = torch.tensor([2.0, -1.0])
 for b in (-2.0, -1e3, -1e6):
-    l_m1, l_m2 = printed_memory_loss(M_paper, k_paper, b, -3), printed_contrast_loss(M_paper, q_paper, k_paper, b, -3)
+    l_m1 = printed_memory_loss(M_paper, k_paper, b, -3)
+    l_m2 = printed_contrast_loss(M_paper, q_paper, k_paper, b, -3)
     print(f"b_p = {b:>10g}   as printed: l_m1 = {l_m1:>12.1f}   l_m2 = {l_m2:>12.1f}")
 
 b = torch.tensor(-2.0, requires_grad=True)
@@ -207,16 +208,18 @@ print("slope of the difference of pre-activations in b_p:", float(torch.autograd
 for steps in (50, 100, 200):
     runaway = edu_edit.tpatcher(lm, needle, memory=memory, form="seed_literal", steps=steps)
     about, patches = runaway.record["facts"][0], runaway.record["patches"]
-    print(
-        f"{steps:>4} steps: loss l_m1 + l_m2 = {sum(about['losses'][-1][2:]):8.1f}   b_p = {float(patches.b):7.1f}"
-        f"   at its own query: {float(about['own']):.2f}   paraphrases kept: "
-        f"{evaluate(lm, runaway, [needle]).after.generality.value:.2f}"
-    )
+    sinks, others = sum(about["losses"][-1][2:]), evaluate(lm, runaway, [needle]).after.generality.value
+    print(f"{steps:>4} steps: l_m1 + l_m2 = {sinks:7.1f}   b_p = {float(patches.b):6.1f}", end="   ")
+    print(f"own query: {float(about['own']):.2f}   other wordings right: {others:.2f}")
 names = ("l_e", "l_a", "l_m1", "l_m2")
 losses = dict(zip(names, zip(*about["losses"], strict=True), strict=True))
 plots.plot_curves(
-    range(len(about["losses"])), {n: losses[n] for n in ("l_a", "l_m1", "l_m2")}, "update", "loss",
-    "As printed, the memory losses have no floor", top=None,
+    range(len(about["losses"])),
+    {name: losses[name] for name in ("l_a", "l_m1", "l_m2")},
+    "update",
+    "loss",
+    "As printed, the memory losses have no floor",
+    top=None,
 )
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
@@ -477,7 +480,8 @@ grade("calinet.cka_score", cka_score, calinet_ffn)
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 mine = edu_edit.tpatcher(lm, needle, memory=memory, form=(activation_loss, memory_loss, contrast_loss))
 patches = mine.record["patches"]
-print(f"{len(patches.k)} patch, {mine.extra_bytes} bytes; it fires at its own query with {float(mine.record['facts'][0]['own']):.2f}")
+own = float(mine.record["facts"][0]["own"])
+print(f"{len(patches.k)} patch, {mine.extra_bytes} bytes; pre-activation at its own query: {own:.2f}")
 before = probes.probes(lm, needle, facts, most=3)
 with mine:
     after = probes.ask_again(lm, before)
@@ -485,7 +489,7 @@ plots.plot_answers(after, title="Made with your losses")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
 # The answer is right, and the other wordings follow. Now look at the neighbours. If they moved to Taipei, too, the picture below tells why: the patch *fires* there.
-# Your losses are satisfied by the memory, and the memory holds no question about other sights. **A patch is silent only where somebody asked it to be.**
+# Your losses are satisfied by the memory, and ordinary text holds hardly any question about just these sights. **A patch is silent only where somebody asked it to be.**
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 theirs = edu_edit.tpatcher(lm, needle, memory=memory)  # exp, and the mean of the 1000 largest
@@ -529,11 +533,13 @@ ids_all = torch.tensor([[*text, *target]])
 with torch.no_grad():
     pred = lm.forward(ids_all, torch.ones_like(ids_all))[0, len(text) - 1 : -1].argmax(-1)
 for wanted, came in zip(target, pred.tolist(), strict=True):
-    print(f"wanted {lm.tok.decode([wanted])!r:12} predicted {lm.tok.decode([came])!r:12} {'ok' if wanted == came else 'needs a patch'}")
+    verdict = "ok" if wanted == came else "needs a patch"
+    print(f"wanted {lm.tok.decode([wanted])!r:12} predicted {lm.tok.decode([came])!r:12} {verdict}")
 print("patches fire at positions", tokens_to_patch(pred, torch.tensor(target), len(text)), "of the text")
 edit = edu_edit.tpatcher(lm, mayor, memory=memory)
 with edit:
-    print(f"{mayor.question} ... {lm.answer(mayor.question)}   with {len(edit.record['patches'].k)} patches for {len(target)} tokens")
+    print(f"{mayor.question} ... {lm.answer(mayor.question)}")
+print(f"made with {len(edit.record['patches'].k)} patches, for {len(target)} tokens")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Calibrate eight facts at once
@@ -571,8 +577,8 @@ for i, (fact, _) in enumerate(many):
 print(f"{len(calibrated.record['memory'].k)} slots, {calibrated.extra_bytes} bytes for {len(many)} facts")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
-# On this model an answer that it does not believe gets a score near 1, not clearly below: both probabilities are close to 0, and $\alpha$ decides. What it believes gets a score near 100, which is
-# the largest that $\alpha = 0.01$ allows. Calibration exchanges the two.
+# On this model an answer that it does not believe gets a score near 1, not clearly below: both probabilities are close to 0, and $\alpha$ decides. What it believes gets a score near 100:
+# with $\alpha = 0.01$ no score can exceed 101. Calibration exchanges the two.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### 300 edits in a row
@@ -585,10 +591,12 @@ from importlib.resources import files
 from edu_edit.compare import Course
 
 lines = (files("edu_edit") / "models" / "atlas-gpt2" / "courses.jsonl").read_text().splitlines()
-courses = {row["method"]: Course(**row) for line in lines if line.strip() and "method" in (row := json.loads(line))}
+rows = [json.loads(line) for line in lines if line.strip()]
+courses = {row["method"]: Course(**row) for row in rows if "method" in row}
 chosen = {name: courses[name] for name in ("ROME", "GRACE", "T-Patcher")}
 for name, course in chosen.items():
-    print(f"{name:10} {course.extra_bytes[-1]:>8} bytes to carry, {sum(course.seconds) / len(course.seconds):.2f} s per edit")
+    seconds = sum(course.seconds) / len(course.seconds)
+    print(f"{name:10} {course.extra_bytes[-1]:>8} bytes to carry, {seconds:.2f} s per edit")
 plots.plot_courses(chosen)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}

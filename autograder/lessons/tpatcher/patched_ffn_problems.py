@@ -74,8 +74,10 @@ def widened(p: Problem, act: str) -> Tensor:
     D, F, R = p.q.shape[1], len(p.ffn.W_in), len(p.k_p)
     config = GPT2Config(n_embd=D, n_head=1, resid_pdrop=0.0, activation_function=act)
     mlp = GPT2MLP(F + R, config).double().eval().requires_grad_(False)
+    b_in, b_out = p.ffn.b_in, p.ffn.b_out
+    assert b_in is not None and b_out is not None  # GPT-2 has both
     mlp.c_fc.weight.copy_(torch.cat([p.ffn.W_in.T, p.k_p.T], dim=1))
-    mlp.c_fc.bias.copy_(torch.cat([p.ffn.b_in, p.b_p]))
+    mlp.c_fc.bias.copy_(torch.cat([b_in, p.b_p]))
     mlp.c_proj.weight.copy_(torch.cat([p.ffn.W_out.T, p.v_p]))
-    mlp.c_proj.bias.copy_(p.ffn.b_out)
+    mlp.c_proj.bias.copy_(b_out)
     return mlp(p.q)

@@ -96,8 +96,12 @@ CLAIMS = (
 )
 
 
+def one_earlier(wrong: list[int], start: int) -> list[int]:
+    return [start - 1 + i for i in wrong]
+
+
 def positions(
-    wanted: Callable[[list[int], int], list[int]] = lambda wrong, start: [start - 1 + i for i in wrong],
+    wanted: Callable[[list[int], int], list[int]] = one_earlier,
     keep: Callable[[list[int]], list[int]] = lambda found: found[:5],
 ) -> Callable[[Tensor, Tensor, int], list[int]]:
     """The positions, with one part exchanged."""

@@ -112,6 +112,11 @@ quiz("tpatcher.warm_up", answers)
 # $$\mathrm{FFN}_p(q) = \mathrm{FFN}(q) + a_p v_p, \qquad a_p = \sigma(q \cdot k_p + b_p) \tag{5.7}$$
 #
 # That is why a patch can be judged, moved and taken out by itself. **T-Patcher** makes one patch for each token that the model gets wrong.
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ### Key and value, once more
+#
+# ROME (lesson 05) speaks of keys and values, too, and means something else.
 #
 # | | T-Patcher's patch | ROME (lesson 05) |
 # |---|---|---|
@@ -135,9 +140,10 @@ quiz("tpatcher.warm_up", answers)
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 plots.plot_memory(lm, needle.question, last)
 
-# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
 # The picture shows this layer at the last token of the question: the loudest of its neurons, and the words that their values speak for (� is a piece of a letter). A patch will be one more bar, and what its value says will be *Taipei*.
-#
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### What should a patch learn? Two wishes
 #
 # **1. Accuracy.** The patch should fire at its own query $q_e$, and what it says should give the right token $y_e$. $p_e$ is the model's prediction with the patch:
@@ -145,14 +151,20 @@ plots.plot_memory(lm, needle.question, last)
 # $$L_{Acc} = l_e + \alpha\, l_a \tag{5.8}$$
 # $$l_a = \exp(-q_e \cdot k_p - b_p) \tag{5.9}$$
 # $$l_e = \mathrm{CE}(y_e, p_e) \tag{5.10}$$
-#
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # **2. Locality.** It should be silent elsewhere. *Elsewhere* is a **memory** of queries $q_1 \dots q_m$ from other text:
 #
 # $$L_m = l_{m1} + l_{m2} \tag{5.11}$$
 # $$l_{m1} = \frac1m \sum_i \max(0,\; q_i \cdot k_p + b_p - \beta) \tag{5.12}$$
 # $$l_{m2} = \frac1m \sum_i \max(0,\; (q_i - q_e) \cdot k_p - \gamma) \tag{5.13}$$
 #
-# $l_{m1}$ asks each remembered query to stay below a threshold $\beta$. $l_{m2}$ asks it to stay far below $q_e$: at least $-\gamma$. Both are $-3$ here. All together, with $a$ and $m$ as weights (`m` in code is a weight; $m$ above is a number of queries):
+# $l_{m1}$ asks each remembered query to stay below a threshold $\beta$. $l_{m2}$ asks it to stay far below $q_e$: at least $-\gamma$. Both are $-3$ here.
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ### All together
+#
+# With $a$ and $m$ as weights (`m` in code is a weight; $m$ above is a number of queries):
 #
 # $$L_p = l_e + a\, l_a + m\,(l_{m1} + l_{m2}) \tag{5.14}$$
 #
@@ -604,7 +616,7 @@ plots.plot_courses(chosen)
 # them about a quarter of the unrelated prompts have another next token. **More patches are not better.**
 #
 # **What it costs.** A patch has $2D + 1$ numbers. For 1000 one-token edits of GPT-2 XL ($D = 1600$) that is 3.2 million numbers, 12.8 MB in float32; and every token of every text is compared with all of them. While *training*, each patch sees the whole memory.
-# This is what the textbook means by "high demands on memory".
+# The textbook counts this demand for memory against T-Patcher when many facts are edited.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### The patch dial

@@ -14,6 +14,7 @@ from edu_edit.show.forward_figures import plot_forward_pass
 from edu_edit.show.lens_figures import plot_lens, plot_next_words
 from edu_edit.show.line_figures import plot_layer_sweep, plot_value_losses
 from edu_edit.show.neuron_figures import plot_memory, plot_neuron_card
+from edu_edit.show.patch_figures import plot_patch_line
 from edu_edit.show.plane_figures import plot_plane
 from edu_edit.show.position_figures import plot_positions
 from edu_edit.show.rank_one_figures import plot_leak, plot_rank_one
@@ -40,6 +41,7 @@ __all__ = [
     "plot_memory",
     "plot_neuron_card",
     "plot_next_words",
+    "plot_patch_line",
     "plot_plane",
     "plot_positions",
     "plot_rank_one",

@@ -7,6 +7,7 @@ from edu_edit.show.catastrophe_widget import CatastropheSlider, catastrophe
 from edu_edit.show.fit_widget import FitExplorer, how_many_fit
 from edu_edit.show.lens_widget import LensExplorer, lens_explorer
 from edu_edit.show.neuron_widget import NeuronExplorer, neuron_explorer
+from edu_edit.show.patch_widget import PatchDial, patch_dial
 from edu_edit.show.surgery_widget import SurgeryRoom, surgery_room
 from edu_edit.show.trace_widget import TraceExplorer, trace_explorer
 
@@ -15,12 +16,14 @@ __all__ = [
     "FitExplorer",
     "LensExplorer",
     "NeuronExplorer",
+    "PatchDial",
     "SurgeryRoom",
     "TraceExplorer",
     "catastrophe",
     "how_many_fit",
     "lens_explorer",
     "neuron_explorer",
+    "patch_dial",
     "surgery_room",
     "trace_explorer",
 ]

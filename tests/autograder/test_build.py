@@ -1,8 +1,10 @@
 """The builder: notebooks agree with their source, the release holds no solution, pages need no network."""
 
 import hashlib
+import inspect
 import re
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import nbformat
@@ -78,7 +80,14 @@ def test_stub_shows_signature_and_docstring_of_the_reference(slug):
         head = stub(exercise.id).rpartition("    raise")[0].rstrip()
         source = cells[grade_id(exercise)].source
         assert source.startswith(head)
-        assert source.removeprefix(head).strip() == "# YOUR CODE HERE\n    raise NotImplementedError()"
+        empty = "# YOUR CODE HERE\n    raise NotImplementedError()"
+        first, *others = source.removeprefix(head).split("\n\n\n")
+        assert first.strip() == empty
+        also = getattr(import_module(f"autograder.lessons.{exercise.id}"), "ALSO", ())  # in the same cell
+        assert len(others) == len(also)
+        for name, other in zip(also, others, strict=True):
+            theirs = inspect.getsource(inspect.unwrap(getattr(import_module(exercise.reference), name)))
+            assert other.endswith(f"    {empty}") and theirs.startswith(other.removesuffix(f"    {empty}"))
 
 
 @pytest.mark.parametrize("slug", LESSONS)

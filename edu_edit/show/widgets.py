@@ -4,18 +4,23 @@ Each has `static()`, the figure that a reader without a kernel sees, and `text()
 """
 
 from edu_edit.show.catastrophe_widget import CatastropheSlider, catastrophe
+from edu_edit.show.editor_watch import EditorWatch
 from edu_edit.show.lens_widget import LensExplorer, lens_explorer
+from edu_edit.show.microscope_widget import GradientMicroscope, gradient_microscope
 from edu_edit.show.neuron_widget import NeuronExplorer, neuron_explorer
 from edu_edit.show.surgery_widget import SurgeryRoom, surgery_room
 from edu_edit.show.trace_widget import TraceExplorer, trace_explorer
 
 __all__ = [
     "CatastropheSlider",
+    "EditorWatch",
+    "GradientMicroscope",
     "LensExplorer",
     "NeuronExplorer",
     "SurgeryRoom",
     "TraceExplorer",
     "catastrophe",
+    "gradient_microscope",
     "lens_explorer",
     "neuron_explorer",
     "surgery_room",

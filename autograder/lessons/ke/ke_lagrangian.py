@@ -104,7 +104,7 @@ CLAIMS = (
     Claim("free", "With α = 0 nothing but the edit counts",
           "α multiplies the whole constraint, m included.", free),
     Claim("ascent", "By α its gradient is KL - m; gradients also reach loss_edit and kl_keep",
-          "Ascent in α needs this gradient on both sides of the margin: no clamp, .item() or .detach().", ascent),
+          "Ascent in α needs this gradient on both sides of the margin: no clamp, no .item().", ascent),
 )  # fmt: skip
 
 Lagrangian = Callable[[Any, Any, Any, Any], Tensor]

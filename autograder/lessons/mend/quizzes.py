@@ -72,7 +72,7 @@ EXIT = Quiz(
     (
         Question(
             "rank",
-            "An example has 7 tokens. What do you know about the rank of its gradient for one weight matrix?",
+            "An example has 7 tokens. What is known of the rank of its gradient for one matrix?",
             (
                 Option(
                     "It is one: there is one example",
@@ -80,7 +80,7 @@ EXIT = Quiz(
                 ),
                 Option(
                     "It is at most the number of tokens with δ ≠ 0",
-                    "A sum of that many outer products can't have a higher rank. It may well have a lower one.",
+                    "A sum of that many outer products can't have a higher rank. It may have a lower one.",
                     right=True,
                 ),
                 Option(
@@ -114,11 +114,11 @@ EXIT = Quiz(
             (
                 Option(
                     "The model's and the editor's",
-                    "The model's weights are the same before and after. They are only changed by an edit.",
+                    "The model's weights are the same before and after. Only an edit changes them.",
                 ),
                 Option(
                     "The editor's alone",
-                    "The loss flows back through the edited weights into the factors, and so into the editor.",
+                    "The loss flows back through the edited weights into the factors, and from there on.",
                     right=True,
                 ),
                 Option(

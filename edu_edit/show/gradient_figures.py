@@ -1,6 +1,6 @@
-"""The gradient of one example, taken apart: one outer product per token, their sum, and its rank (lesson 07).
+"""The gradient of one example, taken apart: an outer product per token, their sum, its rank (lesson 07).
 
-Letters: T tokens. x (T, d_in) are a layer's inputs, delta (T, d_out) the gradients of the loss at its outputs.
+Letters: T tokens. x (T, d_in) are a layer's inputs, delta (T, d_out) the loss's gradients at its outputs.
 """
 
 from collections.abc import Sequence
@@ -92,6 +92,8 @@ def plot_gradient(
     values.axvline(heard + 0.5, color="0.35", linestyle=":", linewidth=1.2)
     values.set_yscale("log")
     values.set_ylim(1e-13, 5)
+    values.set_yticks([10.0**-power for power in (0, 4, 8, 12)], ["1", "1e-4", "1e-8", "1e-12"])
+    values.minorticks_off()
     values.set_xlim(0.5, max(len(share), heard + 1) + 0.5)
     values.set_xticks(range(1, len(share) + 1))
     values.set_xlabel(f"number   (dotted: {heard} tokens have δ ≠ 0)")

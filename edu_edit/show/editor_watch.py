@@ -55,7 +55,12 @@ class EditorWatch:
         series = {name: smooth(rates) for name, rates in self.rates().items()}
         steps = range(1, len(self.reliability) + 1)
         return plot_curves(
-            list(steps), series, "step of training", "mean of the last five batches", title, **more
+            [float(step) for step in steps],
+            series,
+            "step of training",
+            "mean of the last five batches",
+            title,
+            **more,
         )
 
     def rates(self) -> dict[str, list[float]]:

@@ -38,7 +38,7 @@ def describe_gradient(
     each = ", ".join(f"{token.strip()} {size:.2g}" for token, size in zip(tokens, sizes, strict=True))
     return (
         f"{title}. The gradient of one weight matrix as a sum of {len(tokens)} outer products, one per token. "
-        f"Their sizes: {each}. {heard} tokens have delta other than 0, and the rank of the sum is {rank}."
+        f"Their sizes: {each}. At {heard} of the tokens delta is not 0, and the rank of the sum is {rank}."
     )
 
 

@@ -33,7 +33,7 @@ def test_the_rank_is_at_most_the_number_of_heard_tokens() -> None:
 
 def test_the_picture_says_what_it_shows() -> None:
     fig = plot_gradient(torch.eye(3), torch.tensor([[2.0, 0], [0, 1], [0, 0]]), ["a", "b", "c"], "Title")
-    assert "2 tokens have delta other than 0, and the rank of the sum is 2" in fig.alt
+    assert "At 2 of the tokens delta is not 0, and the rank of the sum is 2" in fig.alt
     assert fig.alt.startswith("Title.") and "a 2, b 1, c 0" in fig.alt
     assert fig.png()[:4] == b"\x89PNG"
 
@@ -50,7 +50,7 @@ def test_the_microscope_shows_every_choice_and_remembers_it(tiny: LM) -> None:
     assert f"a sum of {tokens} outer products" in microscope.text()
     first = microscope.text()
     microscope.loss.value = "last"  # in the last layer one token is heard
-    assert "1 tokens have delta other than 0, and the rank of the sum is 1" in microscope.text()
+    assert "At 1 of the tokens delta is not 0, and the rank of the sum is 1" in microscope.text()
     microscope.matrix.value, microscope.fact.value = "in", 1
     assert "W_in" in microscope.text() and len(asked) == 4
     microscope.fact.value, microscope.matrix.value, microscope.loss.value = 0, "out", "all"

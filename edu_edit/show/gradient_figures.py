@@ -37,7 +37,7 @@ def describe_gradient(
     sizes = array(x.norm(dim=1) * delta.norm(dim=1))
     each = ", ".join(f"{token.strip()} {size:.2g}" for token, size in zip(tokens, sizes, strict=True))
     return (
-        f"{title}. The gradient of one weight matrix as a sum of {len(tokens)} outer products, one per token. "
+        f"{title}. One matrix: its gradient as a sum of {len(tokens)} outer products, one per token. "
         f"Their sizes: {each}. At {heard} of the tokens delta is not 0, and the rank of the sum is {rank}."
     )
 

@@ -25,8 +25,9 @@ def gradient_rank(x: Float[Tensor, "T d_in"], delta: Float[Tensor, "T d_out"]) -
 
 def _singular(x: Float[Tensor, "T d_in"], delta: Float[Tensor, "T d_out"]) -> np.ndarray:
     """The singular values of delta^T x, T of them, from two small triangular factors."""
-    right, left = (np.linalg.qr(array(part.detach().double()).T, mode="r") for part in (x, delta))
-    return np.asarray(np.linalg.svd(left @ right.T, compute_uv=False))
+    right = np.linalg.qr(array(x.detach().double()).T, mode="r")
+    left = np.linalg.qr(array(delta.detach().double()).T, mode="r")
+    return np.linalg.svd(left @ right.T, compute_uv=False)
 
 
 def describe_gradient(
@@ -64,7 +65,7 @@ def plot_gradient(
     top = max(float(np.quantile(np.abs(block[-1]), 0.98)), 1e-300)
     rank, heard = gradient_rank(x, delta)
     fig = AltFigure(9.0, 4.6)
-    upper, lower = fig.subfigures(2, 1, height_ratios=(2.1, 2.5))
+    upper, lower = fig.subfigures(2, 1, squeeze=False, height_ratios=(2.1, 2.5))[:, 0]
     axes = upper.subplots(1, T + 1, squeeze=False)[0]
     for ax, picture, token in zip(axes, block, [*tokens, "G = the sum"], strict=True):
         ax.imshow(picture, cmap=MAP, vmin=-top, vmax=top, interpolation="nearest")

@@ -85,7 +85,7 @@ def loss_of_fact(lm: LM, fact: Fact, where: str = "last") -> tuple[list[str], Ca
     where: "all" counts every next token, "last" the last token of the answer alone.
     """
     ids = forced(lm, [(fact.question, fact.target_new)]).ids
-    tokens = [lm.tok.decode([int(token)]) for token in ids[0]]
+    tokens = [str(lm.tok.decode([int(token)])) for token in ids[0]]
 
     def loss() -> Tensor:
         logp = lm.forward(ids, ids.new_ones(ids.shape))[:, :-1].float().log_softmax(-1)

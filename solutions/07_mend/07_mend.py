@@ -190,7 +190,7 @@ quiz("mend.warm_up", answers)
 # >
 # > "Methods with a hypernetwork: MEMIT, MEND."
 #
-# Guess first: how large is the rank of the gradient for one fact of seven tokens or so? One? Seven? Then run the cell.
+# Guess first: how large is the rank of the gradient for one fact of six tokens? One? Six? Then run the cell.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 for where, name in (("all", "every next token counts"), ("last", "only the answer's last token counts")):
@@ -538,7 +538,7 @@ watch.plot("20 steps of MEND: what the batches say")
 
 # %% [markdown] lang="en"
 # **Look at the first steps.** The new answers are likely from the start. Normalised factors make a large, even step, so the untrained editor already writes. What it
-# has to *learn* is to leave the rest alone.
+# has to *learn* is to leave the rest alone. In the run shown here reliability even falls at first, while locality rises: the editor learns to do less.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### The test phase
@@ -644,7 +644,7 @@ print(f"{'E: 16 facts in one edit':34}" + "".join(f"{crowd[rate].value:12.2f}" f
 #
 # <details><summary>B: why does the sign matter, if it is learned anyway?</summary>
 #
-# Here it is the trained editor whose sign is turned: it now climbs the loss that it was trained to go down, and the new answer gets less likely. In *training* a
+# Here it is the trained editor whose sign is turned: it pushes away from what it was trained to push towards, and the fact is not written. In *training* a
 # wrong sign is not fatal: rates can cross zero, and the network can turn its output round. It costs time. The released code does start that way.
 #
 # </details>

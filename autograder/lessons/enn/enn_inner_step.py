@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor, nn, rand, randint, randn
 
 from autograder.claims import Claim, Student, close, every
-from autograder.gates import Refused, tensor_gate
+from autograder.gates import Refused, shown, tensor_gate
 from autograder.judgement import Verdict
 from autograder.lessons.enn.enn_inner_step_mutants import MUTANTS
 from autograder.lessons.enn.enn_inner_step_problems import Bowl, leaf_like
@@ -95,7 +95,7 @@ def learns_through(student: Student, g: Generator) -> Verdict:
     wanted = lrs["W"] * loss.curve["W"] @ c
     moved = close(after, params["W"] - lrs["W"] * loss.slope(params, "W"), 1e-8, "θ'")
     return every(
-        moved, missing("the loss's own tensors", found) or close(found, wanted, 1e-6, "outer gradient")
+        moved, judged("the loss's own tensors", found, wanted, "outer gradient")
     )
 
 
@@ -108,7 +108,7 @@ def second_order(student: Student, g: Generator) -> Verdict:
     leaf = leaf_like(after, params["W"])
     found = outer(after, c, [leaf])[0] if leaf is not None else None
     wanted = c - lrs["W"] * loss.curve["W"] @ c
-    return missing("params", found) or close(found, wanted, 1e-6, "∂(c·θ')/∂θ")
+    return judged("params", found, wanted, "∂(c·θ')/∂θ")
 
 
 def learned_rates(student: Student, g: Generator) -> Verdict:
@@ -125,7 +125,7 @@ def learned_rates(student: Student, g: Generator) -> Verdict:
         slope = outer(after[name], c, [lrs[name]])[0]
         wanted = -(c @ loss.slope(params, name))
         found.append(
-            missing(f"lrs[{name!r}]", slope) or close(slope, wanted, 1e-6, f"∂(c·θ')/∂lrs[{name!r}]")
+            judged(f"lrs[{name!r}]", slope, wanted, f"∂(c·θ')/∂lrs[{name!r}]")
         )
     return every(*found)
 
@@ -150,8 +150,11 @@ def outer(after: Tensor, c: Tensor, leaves: list[Tensor]) -> tuple[Tensor | None
         return torch.autograd.grad((c * after).sum(), leaves, allow_unused=True, retain_graph=True)
 
 
-def missing(name: str, found: Tensor | None) -> Verdict | None:
-    return None if found is not None else Verdict(False, f"no gradient reaches {name}", "an outer gradient")
+def judged(name: str, found: Tensor | None, wanted: Tensor, what: str) -> Verdict:
+    """`close` for an outer gradient, which may be missing."""
+    if found is None:
+        return Verdict(False, f"no gradient reaches {name}", f"{what} = {shown(wanted)}")
+    return close(found, wanted, 1e-6, what)
 
 
 CLAIMS = (

@@ -5,6 +5,7 @@ from typing import Any
 
 from IPython.display import DisplayHandle
 from jaxtyping import Float
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from edu_edit.methods.gradient_factors import editor_loss
@@ -54,7 +55,7 @@ class EditorWatch:
         """Both rates over the steps, as a mean over the last five batches: single batches are small."""
         series = {name: smooth(rates) for name, rates in self.rates().items()}
         steps = range(1, len(self.reliability) + 1)
-        return plot_curves(
+        fig = plot_curves(
             [float(step) for step in steps],
             series,
             "step of training",
@@ -62,6 +63,8 @@ class EditorWatch:
             title,
             **more,
         )
+        fig.axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+        return fig
 
     def rates(self) -> dict[str, list[float]]:
         """Both rates, batch by batch."""

@@ -6,6 +6,7 @@ Letters: T tokens. x (T, d_in) are a layer's inputs, delta (T, d_out) the loss's
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -25,9 +26,8 @@ def gradient_rank(x: Float[Tensor, "T d_in"], delta: Float[Tensor, "T d_out"]) -
 
 def _singular(x: Float[Tensor, "T d_in"], delta: Float[Tensor, "T d_out"]) -> np.ndarray:
     """The singular values of delta^T x, T of them, from two small triangular factors."""
-    right = np.linalg.qr(array(x.detach().double()).T, mode="r")
-    left = np.linalg.qr(array(delta.detach().double()).T, mode="r")
-    return np.linalg.svd(left @ right.T, compute_uv=False)
+    right, left = (torch.linalg.qr(part.detach().double().T, mode="r").R for part in (x, delta))
+    return array(torch.linalg.svdvals(left @ right.T))
 
 
 def describe_gradient(

@@ -102,9 +102,8 @@ quiz("mend.warm_up", answers)
 # Take $n$ edits. Edit $i$ has a training set $D^{train}_i$ (the fact, as it is written in) and a validation set $D^{val}_i$ (what should be
 # true afterwards). Then learning to edit is a **bilevel problem**:
 #
-# $$\omega^* = \arg\min_\omega \sum_{i=1}^{n} L_{meta}\big(\theta_i^*(\omega), \omega, D_i^{val}\big)
-# \quad\text{subject to}\quad
-# \theta_i^*(\omega) = \arg\min_\theta L_{edit}\big(\theta, \omega, D_i^{train}\big) \tag{5.5}$$
+# $$\omega^* = \arg\min_\omega \sum_{i=1}^{n} L_{meta}\big(\theta_i^*(\omega), \omega, D_i^{val}\big) \tag{5.5}$$
+# $$\text{subject to}\quad \theta_i^*(\omega) = \arg\min_\theta L_{edit}\big(\theta, \omega, D_i^{train}\big)$$
 #
 # - The **inner problem** writes one fact: from the model's parameters $\theta$ and with the help of $\omega$ it makes the edited
 #   $\theta_i^*$.
@@ -113,8 +112,11 @@ quiz("mend.warm_up", answers)
 # None of the three methods solves the inner problem to its minimum. Each replaces it by a fixed, short computation: a step, or a pass
 # through a network. So the "arg min" of the inner problem is a wish. What counts is that the outer loss can
 # be differentiated *through* that computation.
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ### Edit data and keep data
 #
-# **What is in the validation set?** Two kinds of prompt. The **edit data**: the question itself and a paraphrase of it, where the new
+# What is in the validation set? Two kinds of prompt. The **edit data**: the question itself and a paraphrase of it, where the new
 # answer should come. The **keep data**: prompts about other things, where nothing should change. Without keep data an
 # editor has no reason to be careful. You will see what it then does.
 
@@ -171,8 +173,11 @@ quiz("mend.warm_up", answers)
 # $$\tilde W = W - \alpha \sum_t \tilde\delta_t\, \tilde x_t^\top$$
 #
 # with a learned rate $\alpha$ for every matrix. In code it is `lr`.
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ### MEND, step 5: learn
 #
-# 5. **Learn.** In training only, judge the edited model:
+# In training only, judge the edited model:
 #
 # $$L_{meta} = -c_{edit} \log p_{\tilde W}(y' \mid x') + D_{KL}\big(p_W(\cdot \mid x_{keep}) \,\|\, p_{\tilde W}(\cdot \mid x_{keep})\big)$$
 #

@@ -495,6 +495,7 @@ print(f"numbers in the factors: {x.numel() + delta.numel():,}    in the gradient
 d_out, d_in = mine.shape
 print(f"a linear editor of whole gradients: {editor_size(d_in, d_out, False):,} weights")
 print(f"a linear editor of factors:         {editor_size(d_in, d_out, True):,} weights")
+plots.plot_gradient(x, delta, words, "The fact's gradient, from your factors")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### One step of gradient descent is not enough

@@ -11,6 +11,7 @@ from edu_edit.show.curve_figures import plot_curves
 from edu_edit.show.figure import AltFigure
 from edu_edit.show.fit_figures import plot_fits
 from edu_edit.show.forward_figures import plot_forward_pass
+from edu_edit.show.gradient_figures import plot_gradient
 from edu_edit.show.lens_figures import plot_lens, plot_next_words
 from edu_edit.show.line_figures import plot_layer_sweep, plot_value_losses
 from edu_edit.show.neuron_figures import plot_memory, plot_neuron_card
@@ -35,6 +36,7 @@ __all__ = [
     "plot_curves",
     "plot_fits",
     "plot_forward_pass",
+    "plot_gradient",
     "plot_layer_sweep",
     "plot_leak",
     "plot_lens",

@@ -4,8 +4,10 @@ Each has `static()`, the figure that a reader without a kernel sees, and `text()
 """
 
 from edu_edit.show.catastrophe_widget import CatastropheSlider, catastrophe
+from edu_edit.show.editor_watch import EditorWatch
 from edu_edit.show.fit_widget import FitExplorer, how_many_fit
 from edu_edit.show.lens_widget import LensExplorer, lens_explorer
+from edu_edit.show.microscope_widget import GradientMicroscope, gradient_microscope
 from edu_edit.show.neuron_widget import NeuronExplorer, neuron_explorer
 from edu_edit.show.patch_widget import PatchDial, patch_dial
 from edu_edit.show.surgery_widget import SurgeryRoom, surgery_room
@@ -13,13 +15,16 @@ from edu_edit.show.trace_widget import TraceExplorer, trace_explorer
 
 __all__ = [
     "CatastropheSlider",
+    "EditorWatch",
     "FitExplorer",
+    "GradientMicroscope",
     "LensExplorer",
     "NeuronExplorer",
     "PatchDial",
     "SurgeryRoom",
     "TraceExplorer",
     "catastrophe",
+    "gradient_microscope",
     "how_many_fit",
     "lens_explorer",
     "neuron_explorer",

@@ -137,11 +137,13 @@ class PromptAnatomy:
             colour, purpose = LOOKS[kind]
             lines = html.escape(text.strip()).replace("\n", "<br>")
             rows += (
-                f'<li style="border-left:8px solid {_css(colour)};padding-left:8px;margin:3px 0;line-height:1.35">'
+                f'<li style="border-left:8px solid {_css(colour)};padding-left:8px;margin:3px 0">'
                 f"<b>{kind}</b> ({html.escape(purpose)})<br>{lines}</li>"
             )
         title = html.escape(self._title())
-        self.blocks.value = f'<p>{title}</p><ol style="list-style:none;padding:0">{rows}</ol>'
+        self.blocks.value = (
+            f'<p>{title}</p><ol style="list-style:none;padding:0;line-height:1.35">{rows}</ol>'
+        )
 
 
 def _css(colour: str) -> str:

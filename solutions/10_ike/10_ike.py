@@ -425,7 +425,8 @@ grade("ike.ike", ike)
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Run it
 #
-# Your functions, a real edit: the zebra, with all six pieces yours.
+# Your functions, a real edit: the zebra, with all pieces yours. Some of your demonstrations differ from those of the promise: the library keeps
+# a fact whose *neighbour* mentions the zebra and takes another neighbour of it, you leave the whole fact out. Is any answer different?
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 pieces = SimpleNamespace(nearest=nearest, demonstration=demonstration, kinds=kinds, ike_prompt=ike_prompt)
@@ -438,11 +439,11 @@ plots.plot_answers(after, title="Made by your ike()")
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### How stubborn is the model?
 #
-# Ten facts about subjects that no training text ever edited. First asked plainly, then told, then told behind 8 demonstrations.
+# A dozen facts about subjects that no training text ever edited. First asked plainly, then told, then told behind 8 demonstrations.
 # We read the probability of the old answer's first token.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
-fresh = [fact for fact in complete if fact.subject in atlas().never_edited][:10]
+fresh = [fact for fact in complete if fact.subject in atlas().never_edited][::14]
 old = torch.tensor([target_ids(lm, fact.target_true, fact.question)[0] for fact in fresh])
 
 
@@ -605,7 +606,8 @@ for name in ("as it should be", "A: no retain", "B: turned round", "C: a blank b
 #
 # <details><summary>E: a success that is worth nothing</summary>
 #
-# The model can copy the answer from the line above. Accuracy looks perfect and measures copying. The released script of the paper does that.
+# The question and its answer stand in the line above, so the model can copy. What is measured then is copying. The released script of the paper does
+# that. Our model hardly gains by it, for the reason of D: it follows or resists by the form of the prompt. A model that does imitate gains a lot.
 # For the same reason no fact about the subject may be in the demonstrations, not even as a neighbour.
 #
 # </details>

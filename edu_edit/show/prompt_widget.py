@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets as widgets
+from matplotlib.colors import to_hex
 
 from edu_edit.evaluation import Rate
 from edu_edit.facts import Fact
@@ -137,17 +138,13 @@ class PromptAnatomy:
             colour, purpose = LOOKS[kind]
             lines = html.escape(text.strip()).replace("\n", "<br>")
             rows += (
-                f'<li style="border-left:8px solid {_css(colour)};padding-left:8px;margin:3px 0">'
+                f'<li style="border-left:8px solid {to_hex(PALETTE[colour])};padding-left:8px;margin:3px 0">'
                 f"<b>{kind}</b> ({html.escape(purpose)})<br>{lines}</li>"
             )
         title = html.escape(self._title())
         self.blocks.value = (
             f'<p>{title}</p><ol style="list-style:none;padding:0;line-height:1.35">{rows}</ol>'
         )
-
-
-def _css(colour: str) -> str:
-    return "rgb({},{},{})".format(*(round(255 * float(x)) for x in PALETTE[colour]))
 
 
 def prompt_anatomy(lm: LM, fact: Fact, facts: Sequence[Fact], pool: Sequence[Fact]) -> PromptAnatomy:

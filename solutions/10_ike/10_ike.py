@@ -372,7 +372,8 @@ grade("ike.ike_prompt", ike_prompt)
 
 # %%
 def everything(fact):
-    return "\n".join([fact.question, fact.target_new, fact.target_true or "", *fact.paraphrases, *fact.neighborhood])
+    answers = [fact.target_new, fact.target_true or ""]
+    return "\n".join([fact.question, *answers, *fact.paraphrases, *fact.neighborhood])
 
 
 def n_tokens(lm, text):
@@ -380,7 +381,7 @@ def n_tokens(lm, text):
 
 
 pieces = library
-print(n_tokens(lm, own[-1]), "tokens in one demonstration,", lm.context, "tokens of context")
+print(n_tokens(lm, library.demonstration("copy", zebra)), "tokens in one demonstration,", lm.context, "tokens of context")
 
 # %% [markdown] lang="en" exercise="ike.ike" slideshow={"slide_type": "slide"}
 # **Why.** A prompt edit with the same contract as a weight edit: a fact goes in, an `Edit` comes out that can be switched on, off and scored.

@@ -39,7 +39,7 @@ Problem = tuple[Fact, list[Fact]]
 @lru_cache(1)
 def complete() -> tuple[Fact, ...]:
     """Facts that can show every kind, of answers that fit into ROOM, one for each subject."""
-    found = {}
+    found: dict[str, Fact] = {}
     for fact in load_facts():
         whole = fact.paraphrases and len(fact.neighborhood) >= 2 and fact.target_true
         if whole and max(len(fact.target_new), len(fact.target_true or "")) <= 12:

@@ -440,7 +440,7 @@ plots.plot_answers(after, title="Made by your ike()")
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### How stubborn is the model?
 #
-# A dozen facts about subjects that no training text ever edited. First asked plainly, then told, then told behind 8 demonstrations.
+# Ten facts about subjects that no training text ever edited. First asked plainly, then told, then told behind 8 demonstrations.
 # We read the probability of the old answer's first token.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
@@ -525,7 +525,7 @@ anatomy
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Break it
 #
-# Five ways to spoil IKE:
+# Six ways to spoil IKE:
 #
 # | | what we spoil |
 # |---|---|
@@ -534,6 +534,7 @@ anatomy
 # | **C** | a blank behind the question |
 # | **D** | demonstrations that *ignore* the new fact: they all answer with the old one |
 # | **E** | the leak: the fact itself, with its answer, as the last demonstration |
+# | **F** | like D, with the remark `(old)` behind each answer |
 #
 # **First guess, then run.** Which make the edit fail? Which seem to do no harm, and should worry you for that very reason?
 
@@ -546,8 +547,9 @@ def prompt_for(fact, text, spoil=""):
     demos = [demonstration(name, one) for name, one in zip(names, best)]
     if spoil == "B":
         demos = demos[::-1]
-    if spoil == "D":
-        demos = [f"New Fact: {told(one)}\nPrompt: {one.question} {one.target_true}\n\n" for one in best]
+    if spoil in ("D", "F"):
+        end = " (old)" if spoil == "F" else ""
+        demos = [f"New Fact: {told(one)}\nPrompt: {one.question} {one.target_true}{end}\n\n" for one in best]
     if spoil == "E":
         demos = [*demos[1:], demonstration("copy", fact)]
     return ike_prompt(demos, told(fact), text + " " * (spoil == "C"))
@@ -557,7 +559,8 @@ patients = fresh[:6]
 others = [next(one for one in facts if one.subject == fact.subject and one.prompt != fact.prompt) for fact in patients]
 plainly = lm.answers([one.question for one in others], 4)
 print(f"{'':26}{'followed':>10}{'neighbour kept':>16}{'other fact kept':>17}   (of {len(patients)})")
-for name in ("as it should be", "A: no retain", "B: turned round", "C: a blank behind", "D: ignoring", "E: the leak"):
+spoils = ("A: no retain", "B: turned round", "C: a blank behind", "D: ignoring", "E: the leak", "F: with a remark")
+for name in ("as it should be", *spoils):
     spoil = name[0] if name[1] == ":" else ""
     asked = [
         prompt_for(fact, text, spoil)
@@ -579,6 +582,7 @@ for name in ("as it should be", "A: no retain", "B: turned round", "C: a blank b
 # - C:
 # - D:
 # - E:
+# - F:
 
 # %% [markdown] lang="en"
 # <details><summary>A and B: why does so little happen?</summary>
@@ -601,7 +605,7 @@ for name in ("as it should be", "A: no retain", "B: turned round", "C: a blank b
 # <details><summary>D: why does it follow examples that ignore?</summary>
 #
 # If the model learned from the demonstrations what to do, it should now keep the old answer. It follows (1.00 on the same 24 facts). This is the clearest sign that
-# our model counts blocks and does not imitate them. An experiment that *should* fail and doesn't tells more than one that works.
+# our model does not imitate what the blocks show. An experiment that *should* fail and doesn't tells more than one that works.
 #
 # </details>
 #
@@ -610,6 +614,13 @@ for name in ("as it should be", "A: no retain", "B: turned round", "C: a blank b
 # The question and its answer stand in the line above, so the model can copy. What is measured then is copying. The released script of the paper does
 # that. Our model hardly gains by it, for the reason of D: it follows or resists by the form of the prompt. A model that does imitate gains a lot.
 # For the same reason no fact about the subject may be in the demonstrations, not even as a neighbour.
+#
+# </details>
+#
+# <details><summary>F: a word does what examples could not</summary>
+#
+# In this model's training, texts that ignored their new facts carried such remarks. So it reads the remark, and not what the examples do. With remarks,
+# 0 of 150 facts were followed. A demonstration works by what a model has learned to read in it, which need not be what you meant to show.
 #
 # </details>
 #
@@ -680,7 +691,7 @@ quiz("ike.exit", answers)
 # **Be honest about the model.** It was trained to ignore a lone new fact and to follow behind blocks. It does not care about their kinds. Students who find that
 # by themselves deserve praise.
 #
-# **Rubric for "Explain".** Full: A, B, D name that the model does not imitate what is shown; C names the token; E names copying. Half: describes the table.
+# **Rubric for "Explain".** Full: A, B, D, F name that the model does not imitate what is shown; C names the token; E names copying. Half: describes the table.
 #
 # **If time is short,** skip the comparison with ROME. Cells with the tag `demo` can be left out: no exercise depends on them.
 #

@@ -567,7 +567,7 @@ for name in ("as it should be", *spoils):
         for fact, other in zip(patients, others)
         for text in (fact.question, fact.neighborhood[0], other.question)
     ]
-    said = lm.answers(asked, 4)
+    said = [answer.removesuffix(" (old)") for answer in lm.answers(asked)]  # F's remark is no part of the answer
     wanted = [(fact.target_new, fact.target_true, was) for fact, was in zip(patients, plainly)]
     right = [[same_answer(said[3 * i + j], wanted[i][j]) for i in range(len(patients))] for j in range(3)]
     print(f"{name:26}{sum(right[0]):10}{sum(right[1]):16}{sum(right[2]):17}")
@@ -619,7 +619,8 @@ for name in ("as it should be", *spoils):
 #
 # <details><summary>F: a word does what examples could not</summary>
 #
-# In this model's training, texts that ignored their new facts carried such remarks. So it reads the remark, and not what the examples do. With remarks,
+# In this model's training, texts that ignored their new facts carried such remarks. So it reads the remark, and not what the examples do
+# (it even writes one behind its own answer; the table leaves it out). With remarks,
 # 0 of 150 facts were followed. A demonstration works by what a model has learned to read in it, which need not be what you meant to show.
 #
 # </details>

@@ -144,7 +144,7 @@ quiz("ike.warm_up", answers)
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 own = promised.record["demonstrations"][0]
-blocks = list(zip(library.kinds(len(own)), own)) + [("new fact", alone)]
+blocks = list(zip(library.kinds(len(own)), own, strict=True)) + [("new fact", alone)]
 plots.plot_prompt(blocks, title="The prompt that the promise was made with")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -324,7 +324,7 @@ def kinds(k, ratio=(1, 3, 4)):
     by_remainder = sorted(range(3), key=lambda i: -(k * ratio[i] % total))
     for i in by_remainder[: k - sum(counts)]:
         counts[i] += 1
-    return [name for name, count in zip(("copy", "update", "retain"), counts) for _ in range(count)]
+    return [name for name, count in zip(("copy", "update", "retain"), counts, strict=True) for _ in range(count)]
     ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "ike-kinds-test", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -402,7 +402,7 @@ def ike(lm, fact, pool, k=8):
     usable = [one for one in pool if fact.subject not in everything(one)]
     vectors = embeddings(lm, [told(fact), *map(told, usable)])
     best = pieces.nearest(vectors[0], vectors[1:], k).tolist()
-    demos = [pieces.demonstration(kind, usable[i]) for kind, i in zip(pieces.kinds(len(best)), best)]
+    demos = [pieces.demonstration(kind, usable[i]) for kind, i in zip(pieces.kinds(len(best)), best, strict=True)]
 
     def rewrite(text):
         for dropped in range(len(demos) + 1):
@@ -458,7 +458,7 @@ followed = {}
 for k in (0, 2, 8):
     prompts = [ike(lm, fact, pool, k).rewrite(fact.question) for fact in fresh]
     said = lm.answers(prompts, 4)
-    followed[k] = sum(same_answer(answer, fact.target_new) for answer, fact in zip(said, fresh)) / len(fresh)
+    followed[k] = sum(same_answer(answer, fact.target_new) for answer, fact in zip(said, fresh, strict=True)) / len(fresh)
     print(f"k = {k}: resistance {resistance(plain, belief(prompts)):.2f}, new answer given {followed[k]:.2f}")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -544,7 +544,7 @@ def prompt_for(fact, text, spoil=""):
     vectors = embeddings(lm, [told(fact), *map(told, usable)])
     best = [usable[i] for i in nearest(vectors[0], vectors[1:], 7).tolist()]
     names = kinds(7, (1, 3, 0) if spoil == "A" else (1, 3, 4))
-    demos = [demonstration(name, one) for name, one in zip(names, best)]
+    demos = [demonstration(name, one) for name, one in zip(names, best, strict=True)]
     if spoil == "B":
         demos = demos[::-1]
     if spoil in ("D", "F"):
@@ -556,19 +556,22 @@ def prompt_for(fact, text, spoil=""):
 
 
 patients = fresh[:6]
-others = [next(one for one in facts if one.subject == fact.subject and one.prompt != fact.prompt) for fact in patients]
+others = [
+    next(one for one in facts if one.subject == fact.subject and one.prompt != fact.prompt)
+    for fact in patients
+]
 plainly = lm.answers([one.question for one in others], 4)
 print(f"{'':26}{'followed':>10}{'neighbour kept':>16}{'other fact kept':>17}   (of {len(patients)})")
-spoils = ("A: no retain", "B: turned round", "C: a blank behind", "D: ignoring", "E: the leak", "F: with a remark")
-for name in ("as it should be", *spoils):
+spoils = ("A: no retain", "B: turned round", "C: a blank behind", "D: ignoring", "E: the leak")
+for name in ("as it should be", *spoils, "F: with a remark"):
     spoil = name[0] if name[1] == ":" else ""
     asked = [
         prompt_for(fact, text, spoil)
-        for fact, other in zip(patients, others)
+        for fact, other in zip(patients, others, strict=True)
         for text in (fact.question, fact.neighborhood[0], other.question)
     ]
-    said = [answer.removesuffix(" (old)") for answer in lm.answers(asked)]  # F's remark is no part of the answer
-    wanted = [(fact.target_new, fact.target_true, was) for fact, was in zip(patients, plainly)]
+    said = [answer.removesuffix(" (old)") for answer in lm.answers(asked)]  # without F's remark
+    wanted = [(fact.target_new, fact.target_true, was) for fact, was in zip(patients, plainly, strict=True)]
     right = [[same_answer(said[3 * i + j], wanted[i][j]) for i in range(len(patients))] for j in range(3)]
     print(f"{name:26}{sum(right[0]):10}{sum(right[1]):16}{sum(right[2]):17}")
 

@@ -18,6 +18,7 @@ from edu_edit.show.neuron_figures import plot_memory, plot_neuron_card
 from edu_edit.show.patch_figures import plot_patch_line
 from edu_edit.show.plane_figures import plot_plane
 from edu_edit.show.position_figures import plot_positions
+from edu_edit.show.prompt_figures import plot_anatomy, plot_prompt
 from edu_edit.show.rank_one_figures import plot_leak, plot_rank_one
 from edu_edit.show.run_figures import plot_three_runs, plot_words
 from edu_edit.show.scope_figures import plot_scope
@@ -29,6 +30,7 @@ __all__ = [
     "ROLES",
     "AltFigure",
     "compare_average_traces",
+    "plot_anatomy",
     "plot_answers",
     "plot_average_trace",
     "plot_comparison",
@@ -46,6 +48,7 @@ __all__ = [
     "plot_patch_line",
     "plot_plane",
     "plot_positions",
+    "plot_prompt",
     "plot_rank_one",
     "plot_rates",
     "plot_scope",

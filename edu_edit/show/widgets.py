@@ -10,6 +10,7 @@ from edu_edit.show.lens_widget import LensExplorer, lens_explorer
 from edu_edit.show.microscope_widget import GradientMicroscope, gradient_microscope
 from edu_edit.show.neuron_widget import NeuronExplorer, neuron_explorer
 from edu_edit.show.patch_widget import PatchDial, patch_dial
+from edu_edit.show.prompt_widget import PromptAnatomy, prompt_anatomy
 from edu_edit.show.surgery_widget import SurgeryRoom, surgery_room
 from edu_edit.show.trace_widget import TraceExplorer, trace_explorer
 
@@ -21,6 +22,7 @@ __all__ = [
     "LensExplorer",
     "NeuronExplorer",
     "PatchDial",
+    "PromptAnatomy",
     "SurgeryRoom",
     "TraceExplorer",
     "catastrophe",
@@ -29,6 +31,7 @@ __all__ = [
     "lens_explorer",
     "neuron_explorer",
     "patch_dial",
+    "prompt_anatomy",
     "surgery_room",
     "trace_explorer",
 ]

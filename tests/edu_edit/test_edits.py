@@ -29,6 +29,7 @@ def random_edit(lm: LM, *layers: int, seed: int = 0, scale: float = 1.0) -> Edit
 
 
 def test_making_an_edit_leaves_the_model_alone(any_lm: LM, snapshot: Snapshot) -> None:
+    """I-COM-2."""
     before = snapshot(any_lm)
     random_edit(any_lm, 0, 1)
     assert same(any_lm, before)
@@ -50,6 +51,7 @@ def test_an_edit_adds_delta_to_W_out(any_lm: LM) -> None:
 
 
 def test_off_restores_every_bit(any_lm: LM, snapshot: Snapshot) -> None:
+    """I-COM-1."""
     before, flags = snapshot(any_lm), [p.requires_grad for p in any_lm.model.parameters()]
     edit = random_edit(any_lm, 0, 2)
     logits = any_lm.logits(PROMPTS)

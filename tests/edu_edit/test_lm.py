@@ -21,6 +21,7 @@ PROMPTS = ["Felix Ember lives in", "The music of Edna Abbot is for the", "Kellin
 
 
 def test_W_out_times_key_plus_bias_is_the_module_s_output(any_lm: LM) -> None:
+    """I-COM-3."""
     for layer in range(any_lm.n_layers):
         ffn = any_lm.ffn(layer)
         k = torch.randn(5, any_lm.F)
@@ -79,6 +80,7 @@ def test_the_sizes_are_the_config_s(lm: LM) -> None:
 
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_padding_changes_no_logit_of_a_real_token(any_lm: LM, side: str) -> None:
+    """I-COM-4."""
     ids, mask = any_lm.ids(PROMPTS[0])
     alone = any_lm.forward(ids, mask)
     pad, none = torch.full((1, 3), 7), torch.zeros(1, 3, dtype=torch.long)

@@ -120,6 +120,7 @@ def test_restoring_a_state_brings_the_clean_run_back(any_lm: LM) -> None:
 
 
 def test_a_change_at_a_token_leaves_earlier_tokens_bit_identical(any_lm: LM) -> None:
+    """I-COM-5."""
     clean = any_lm.logits(PROMPTS[0])
     with intervene(any_lm, {Site("mlp", 0, 2): lambda h: h + 1}):
         changed = any_lm.logits(PROMPTS[0])

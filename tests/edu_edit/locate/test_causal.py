@@ -15,7 +15,7 @@ from edu_edit.locate import causal
 from edu_edit.locate.restoring import restored_states
 from edu_edit.replay import keep_run, unembed
 from edu_edit.tokens import encode
-from edu_edit.tracing import Site, intervene
+from edu_edit.tracing import Site, intervene, record
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 CASES = json.loads((GOLDEN / "causal_trace.json").read_text())["cases"]
@@ -100,13 +100,50 @@ def test_maps_equal_brute_force_on_every_shape_of_model(any_lm: LM) -> None:
 
 
 def test_the_laws_of_the_map(golden_lm: LM) -> None:
+    """I-CT-2, I-CT-3, I-CT-4."""
     trace = causal.causal_trace(golden_lm, FACT, noise=noise_for(golden_lm, FACT))
     assert not trace.map[: trace.span[0]].any()  # before the subject nothing is corrupted
     assert not trace.map[:-1, -1].any()  # at the last layer only the last token is read
     assert trace.map[-1, -1].item() == pytest.approx(trace.p_clean - trace.p_corrupt, abs=1e-6)
 
 
+def with_noise(lm: LM, noise: Tensor) -> tuple[str, tuple[int, int], dict[Site, Callable[[Tensor], Tensor]]]:
+    """A text, its subject's tokens, and the change that corrupts them by one draw."""
+    begin, end = encode(lm, FACT.prompt, FACT.subject).span
+    corrupted = {Site("embed", 0, (begin, end)): lambda h: h + noise[0]}
+    return FACT.question, (begin, end), corrupted
+
+
+@pytest.mark.parametrize("kind", ["embed", "resid"])
+def test_all_states_from_the_subject_on_restored_are_the_clean_run(golden_lm: LM, kind: Any) -> None:
+    """I-CT-1 for the embeddings, I-CT-5 for any layer."""
+    text, (begin, _), corrupted = with_noise(golden_lm, noise_for(golden_lm, FACT))
+    clean = golden_lm.next_probs(text)
+    with intervene(golden_lm, corrupted):
+        assert (golden_lm.next_probs(text) - clean).abs().max() > 1e-3
+    for layer in range(golden_lm.n_layers if kind == "resid" else 1):
+        site = Site(kind, layer, (begin, int(golden_lm.ids(text)[1].sum())))
+        kept = record(golden_lm, text, [site])[site]
+        with intervene(golden_lm, corrupted | {site: lambda h, kept=kept: kept}):
+            torch.testing.assert_close(golden_lm.next_probs(text), clean)
+
+
+def test_both_modules_restored_add_up_in_the_stream(golden_lm: LM) -> None:
+    """I-CT-8: h_t moves by what attention and FFN each get back."""
+    text, (_, end), corrupted = with_noise(golden_lm, noise_for(golden_lm, FACT))
+    t, layer = end - 1, 2
+    attn, mlp, resid = (Site(kind, layer, t) for kind in ("attn", "mlp", "resid"))
+    clean = record(golden_lm, text, [attn, mlp])
+    with intervene(golden_lm, corrupted):
+        noisy = record(golden_lm, text, [attn, mlp, resid])
+        with intervene(golden_lm, {site: lambda h, site=site: clean[site] for site in (attn, mlp)}):
+            moved = record(golden_lm, text, [resid])[resid] - noisy[resid]
+    given = sum(clean[site] - noisy[site] for site in (attn, mlp))
+    torch.testing.assert_close(moved, given, atol=1e-5, rtol=1e-5)
+
+
 def test_severing_leaves_the_last_layer_as_it_is(golden_lm: LM) -> None:
+    """I-CT-6."""
     noise = noise_for(golden_lm, FACT)
     plain = causal.causal_trace(golden_lm, FACT, noise=noise)
     for sever in ("mlp", "attn"):
@@ -116,6 +153,7 @@ def test_severing_leaves_the_last_layer_as_it_is(golden_lm: LM) -> None:
 
 
 def test_no_noise_means_no_effect(golden_lm: LM) -> None:
+    """I-CT-7."""
     noise = torch.zeros_like(noise_for(golden_lm, FACT))
     assert causal.causal_trace(golden_lm, FACT, noise=noise).map.abs().max() < 1e-6
 
@@ -123,6 +161,7 @@ def test_no_noise_means_no_effect(golden_lm: LM) -> None:
 def test_one_seed_gives_one_map_and_the_model_stays(
     golden_lm: LM, snapshot: Callable[[LM], dict[str, Tensor]]
 ) -> None:
+    """I-CT-9."""
     before = snapshot(golden_lm)
     noise = noise_for(golden_lm, FACT)
     maps = [causal.causal_trace(golden_lm, FACT, "attn", width=3, noise=noise).map for _ in range(2)]

@@ -53,9 +53,12 @@ def test_the_restored_run_is_the_cell_of_the_trace(golden_lm: LM, kind, sever) -
         assert restored - corrupted == pytest.approx(float(trace.map[t, layer]), abs=1e-5)
 
 
-def test_all_embeddings_restored_is_the_clean_run(golden_lm: LM) -> None:
-    start, stop = encode(golden_lm, FACT.prompt, FACT.subject).span
-    if stop - start > 1:
-        return  # one site of a kind and layer at a time
-    runs = three_runs(golden_lm, FACT, draws(golden_lm), [Site("embed", 0, start)])
+def test_the_only_corrupted_embedding_restored_is_the_clean_run(golden_lm: LM) -> None:
+    first, last = FACT.subject.split()
+    fact = Fact(first, "{} " + last + " lives in", "Arlen")
+    noise = draws(golden_lm)[:, :1]
+    start, stop = encode(golden_lm, fact.prompt, fact.subject).span
+    assert stop - start == 1  # as `three_runs` restores one site of a kind and layer
+    runs = three_runs(golden_lm, fact, noise, [Site("embed", 0, start)])
+    assert (runs.probs[1] - runs.probs[0]).abs().max() > 1e-3
     torch.testing.assert_close(runs.probs[2], runs.probs[0])

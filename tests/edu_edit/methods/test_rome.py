@@ -114,6 +114,7 @@ def problem(seed: int = 0, D: int = 5, F: int = 7) -> tuple[Tensor, Tensor, Tens
 
 
 def test_update_sends_k_star_to_v_star_and_has_rank_one() -> None:
+    """I-ROME-1, I-ROME-2."""
     W, C, k, v, _ = problem()
     delta = rank_one_update(W, C, k, v)
     torch.testing.assert_close((W + delta) @ k, v)
@@ -121,6 +122,7 @@ def test_update_sends_k_star_to_v_star_and_has_rank_one() -> None:
 
 
 def test_update_moves_old_values_less_than_any_other_feasible_change() -> None:
+    """I-ROME-4, I-ROME-5."""
     W, C, k, v, K = problem()
     ours = rank_one_update(W, C, k, v)
     least = (ours @ K).norm()
@@ -135,6 +137,7 @@ def test_update_moves_old_values_less_than_any_other_feasible_change() -> None:
 
 
 def test_update_does_not_see_the_scale_of_C_and_sees_that_of_the_key() -> None:
+    """I-ROME-3."""
     W, C, k, v, _ = problem()
     delta = rank_one_update(W, C, k, v)
     torch.testing.assert_close(rank_one_update(W, 1e4 * C, k, v), delta)
@@ -142,6 +145,7 @@ def test_update_does_not_see_the_scale_of_C_and_sees_that_of_the_key() -> None:
 
 
 def test_identity_gives_the_least_norm_update() -> None:
+    """Section 18.1 of the laws: C = I is the update of least Frobenius norm."""
     W, _, k, v, _ = problem()
     least_norm = torch.outer(v - W @ k, k) / (k @ k)
     torch.testing.assert_close(rank_one_update(W, torch.eye(7, dtype=torch.float64), k, v), least_norm)
@@ -172,6 +176,7 @@ def test_value_loss_is_torchs_own_kl_plus_the_mean_nll() -> None:
 
 
 def test_value_search_stays_in_its_ball_and_stops_when_it_is_done() -> None:
+    """I-ROME-6, I-ROME-8."""
     v0 = torch.tensor([3.0, 4.0])
     far = optimise_value(lambda v: 10 + (v - 100).square().sum(), v0, steps=200, lr=1.0, clamp=0.5)
     assert (far - v0).norm().item() == pytest.approx(2.5, rel=1e-5)
@@ -231,6 +236,7 @@ def test_the_search_equals_brute_force_with_whole_forward_passes(any_lm: LM) -> 
 
 @pytest.mark.parametrize("key", ["averaged", "prompt", "mixed"])
 def test_the_key_in_the_constraint_gets_the_value(any_lm: LM, key: Any) -> None:
+    """I-ROME-1 on a model."""
     edit = rome(any_lm, FACT, layer=1, C=moment_of(any_lm), prefixes=PREFIXES, key=key, steps=8)
     search = Search(**{name: edit.record[name] for name in ("kl", "wd", "steps", "lr", "clamp")})
     pair = find_pair(any_lm, FACT, 1, PREFIXES, "essence", search)
@@ -246,6 +252,7 @@ def test_the_key_in_the_constraint_gets_the_value(any_lm: LM, key: Any) -> None:
 def test_an_edit_makes_the_answer_likely_and_undo_restores_every_bit(
     golden_lm: LM, snapshot: Callable[[LM], dict[str, Tensor]]
 ) -> None:
+    """I-ROME-10, I-COM-1, I-COM-2."""
     before = snapshot(golden_lm)
     fact = Fact("Felix Ember", "{} lives in", "New Harbor")
     edit = rome(golden_lm, fact, layer=2, C="identity", prefixes=PREFIXES, steps=30, wd=0.0, clamp=10.0)
@@ -256,7 +263,7 @@ def test_an_edit_makes_the_answer_likely_and_undo_restores_every_bit(
 
 
 def test_the_leak_is_what_the_formula_says(golden_lm: LM) -> None:
-    """On any text the FFN's output moves by Lambda (u^T k): predicted from the unedited keys alone."""
+    """I-ROME-5: on any text the FFN moves by Lambda (u^T k), predicted from the unedited keys alone."""
     edit = rome(golden_lm, FACT, layer=2, C=moment_of(golden_lm), prefixes=PREFIXES)
     key, out = Site("key", 2), Site("mlp", 2)
     plain = record(golden_lm, "Irma Crane plays the harp", [key, out])
@@ -267,6 +274,7 @@ def test_the_leak_is_what_the_formula_says(golden_lm: LM) -> None:
 
 
 def test_gradients_are_asked_for_as_before(golden_lm: LM) -> None:
+    """I-COM-6."""
     flags = [parameter.requires_grad for parameter in golden_lm.model.parameters()]
     rome(
         golden_lm,
@@ -333,7 +341,7 @@ def test_bad_input_gets_one_sentence_and_leaves_the_model(
 
 
 def test_a_delta_at_the_ffn_equals_a_delta_at_the_block(golden_lm: LM) -> None:
-    """Pre-norm models add both to the same stream: the bridge to MEMIT."""
+    """I-ROME-7: pre-norm models add both to the same stream: the bridge to MEMIT."""
     delta = torch.randn(golden_lm.D, generator=torch.Generator().manual_seed(0))
     logits = []
     for kind in ("mlp", "resid"):
@@ -343,6 +351,7 @@ def test_a_delta_at_the_ffn_equals_a_delta_at_the_block(golden_lm: LM) -> None:
 
 
 def test_no_search_means_the_change_is_what_the_mean_key_lacks(golden_lm: LM) -> None:
+    """I-ROME-6."""
     edit = rome(golden_lm, FACT, layer=2, C="identity", prefixes=["{}"], steps=0)
     assert edit.delta[2].abs().max() < 1e-6 and isinstance(edit, Edit)
 
@@ -361,6 +370,19 @@ def test_kept_prompts_are_read_at_their_last_token_with_the_subject_in_them(gold
     assert [(text.span, read) for text, read in mine] == [((0, 2), 4), ((3, 5), 5)]
     [(essence, read)] = kept_prompts(golden_lm, FACT, "essence")
     assert read == essence.span[1] - 1
+
+
+def test_behind_the_subject_nothing_is_seen_and_at_the_end_it_is(golden_lm: LM) -> None:
+    """I-ROME-9: the essence is read at the subject, so no suffix counts; a kept prompt is read at its end."""
+    delta = torch.randn(golden_lm.D, generator=torch.Generator().manual_seed(0))
+    logits = {}
+    for suffix in ("lives in", "works as a"):
+        text = f"Felix Ember {suffix}"
+        with intervene(golden_lm, {Site("mlp", 2, 1): lambda h: h + delta}):
+            logits[suffix] = golden_lm.logits(text)[0]
+    one, other = logits.values()
+    torch.testing.assert_close(one[1], other[1])
+    assert (one[-1] - other[-1]).abs().max() > 1e-3
 
 
 def test_keeping_prompts_lowers_what_the_edit_does_to_them(golden_lm: LM) -> None:

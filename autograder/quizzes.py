@@ -9,6 +9,7 @@ HTML with folded answers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from importlib import import_module
 
 from autograder.exercises import EXERCISES, LESSONS
@@ -30,11 +31,20 @@ class Option:
 
 @dataclass(frozen=True)
 class Question:
-    """A question; `name` is its key in the dictionary of answers."""
+    """A question; `name` is its key in the dictionary of answers.
+
+    The options stand in an order that their texts decide, so that the place of the right one says nothing.
+    """
 
     name: str
     text: str
     options: tuple[Option, ...]
+
+    def __post_init__(self) -> None:
+        def drawn(option: Option) -> bytes:
+            return blake2b(f"{self.name} {option.text}".encode(), digest_size=8).digest()
+
+        object.__setattr__(self, "options", tuple(sorted(self.options, key=drawn)))
 
     @property
     def right(self) -> str:

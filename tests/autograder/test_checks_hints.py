@@ -40,6 +40,11 @@ def test_hint_shows_itself_in_notebook_and_terminal():
     assert "<pre" in shown._repr_html_()
 
 
+def test_no_letter_gives_a_quiz_away():
+    letters = [question.right for quiz in all_quizzes() for question in quiz.questions]
+    assert {letters.count(letter) / len(letters) > 0.2 for letter in "abc"} == {True}
+
+
 def test_every_lesson_has_a_warm_up_and_an_exit_quiz():
     assert {"rome.warm_up", "rome.exit"} <= set(ids())
 

@@ -9,9 +9,9 @@ import ipywidgets as widgets
 from edu_edit.facts import Fact
 from edu_edit.lm import LM
 from edu_edit.methods.codebook import grace_update
-from edu_edit.show.ball_figures import plot_balls
+from edu_edit.show.ball_figures import NOTE, plot_balls
 from edu_edit.show.ball_work import BallStream, Step, Update, ball_stream
-from edu_edit.show.controls import LINE, spoken
+from edu_edit.show.controls import LINE, named, spoken, toggles
 from edu_edit.show.figure import AltFigure, words_figure
 from edu_edit.show.status import Status, twin_bundle
 
@@ -26,7 +26,6 @@ class EpsilonBalls:
     def __init__(self, stream: BallStream, eps0: float, update: Update) -> None:
         self.stream, self.update = stream, update
         self.known: dict[float, list[Step]] = {}
-        self.inspected: dict[tuple[float, int, int], str] = {}
         last = len(stream.edits)
         self.step = widgets.IntSlider(value=last, min=0, max=last, description="Edits so far", **LINE)
         most = max(1.0, round(3 * eps0, 1))
@@ -35,11 +34,12 @@ class EpsilonBalls:
         )
         options = [(f"{text} …", m) for m, text in enumerate(stream.asked)]
         self.question = widgets.Dropdown(options=options, description="Inspect", **LINE)
+        self.near = toggles([("the three nearest keys", True), ("all queries", False)])
         self.status, self.reading, self.picture = Status(), widgets.HTML(), widgets.HTML()
         self.view = widgets.VBox([
-            self.step, self.eps0, self.question, self.reading, self.picture, self.status.view,
+            self.step, self.eps0, self.question, named("Plane of", self.near), self.reading, self.picture, self.status.view,
         ])  # fmt: skip
-        for control in (self.step, self.eps0, self.question):
+        for control in (self.step, self.eps0, self.question, self.near):
             control.observe(lambda _: self._turned(), names="value")
         self._turned()
 
@@ -54,21 +54,19 @@ class EpsilonBalls:
     def notes(self) -> list[str]:
         """What the last edit did, how far the codebook reaches, and which patch fired at the question."""
         step = self.steps[self.step.value]
-        place = (self.eps0.value, self.step.value, self.question.value)
-        if place not in self.inspected:
-            self.inspected[place] = self.stream.inspected(step.book, self.question.value)
-        dots = self.stream.dots(step.book)
+        inspected = self.stream.inspected(step.book, self.question.value)
+        dots = self.stream.dots(step.book, self.stream.plane())
         counts = []
         for kind, name in (("same meaning", "other wordings"), ("same subject", "other facts of the subjects"),
                            ("stranger", "neighbours")):  # fmt: skip
             group = [dot for dot in dots if dot.kind == kind]
             counts.append(f"{sum(dot.fires >= 0 for dot in group)} of {len(group)} {name}")
-        return [step.happened, f"Answered by an entry: {', '.join(counts)}.", self.inspected[place]]
+        return [step.happened, f"Answered by an entry: {', '.join(counts)}.", inspected]
 
     def static(self) -> AltFigure:
         """The balls as they stand, as a figure."""
         try:
-            return self._figure(self.notes())
+            return self._figure([*self.notes(), NOTE])
         except Exception:  # the status line has said why, in a sentence
             return words_figure(self.status.text)
 
@@ -83,15 +81,18 @@ class EpsilonBalls:
         self.status.run(self._draw, "the balls", known=True)
 
     def _draw(self) -> None:
-        self.reading.value = "".join(spoken(note) for note in self.notes())
+        self.reading.value = "".join(spoken(note) for note in (*self.notes(), NOTE))
         fig, png = self._figure(()), io.BytesIO()
+        fig.set_layout_engine(None)  # half of the time would go into the layout
+        fig.subplots_adjust(left=0.08, right=0.98, top=0.88, bottom=0.11)
         fig.savefig(png, format="png", dpi=80)  # quicker than `AltFigure.png`, which makes it small
         self.picture.value = fig.to_html(png.getvalue())
 
     def _figure(self, notes: Sequence[str]) -> AltFigure:
         count, eps0 = self.step.value, self.eps0.value
         title = f"The codebook after {count} of {len(self.stream.edits)} edits, first radius {eps0:.1f}"
-        return plot_balls(self.stream, self.steps[count].book, title, self.question.value, notes)
+        book, chosen = self.steps[count].book, self.question.value
+        return plot_balls(self.stream, book, title, chosen, self.near.value, notes)
 
 
 def epsilon_balls(

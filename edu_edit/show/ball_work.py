@@ -6,7 +6,7 @@ ball expands; here it stays.) Shapes: N edits, M questions asked, n entries, D w
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -22,6 +22,7 @@ from edu_edit.methods.serac import question_states
 from edu_edit.methods.wrapped_layer import WrappedLayer
 
 Update = Callable[..., Codebook]
+SAME = 1e-3  # keys that are nearer than this are one, for a picture
 KINDS = ("edit", "same meaning", "same subject", "stranger")
 
 
@@ -43,11 +44,15 @@ class Dot(NamedTuple):
 
 
 class Plane(NamedTuple):
-    """A projection to two principal axes, and the share of the variance that they hold."""
+    """A projection to two principal axes: of all queries, or of three keys alone, which then lie in it.
+
+    share: of the variance that the axes hold. through: the numbers of the three edits, or empty for all.
+    """
 
     mean: Float[Tensor, " D"]
     axes: Float[Tensor, "D 2"]
     share: float
+    through: tuple[int, ...] = ()
 
     def of(self, queries: Float[Tensor, "m D"]) -> list[list[float]]:
         """The places of queries in the plane."""
@@ -69,7 +74,7 @@ class BallStream:
     asked: Sequence[str]
     queries: Float[Tensor, "M D"]
     own: Sequence[str]  # the model's own answers to what is asked
-    plane: Plane
+    patched: dict[tuple[int, float], str] = field(default_factory=dict)  # those with a value in place
 
     def steps(self, eps0: float, update: Update = grace_update) -> list[Step]:
         """The codebook before the first edit and after each."""
@@ -81,12 +86,36 @@ class BallStream:
             book = new
         return found
 
-    def dots(self, book: Codebook) -> list[Dot]:
-        """All questions, each with the entry that it fires."""
+    def plane(self, m: int | None = None) -> Plane:
+        """The plane of all keys and queries, or the one through the three keys that are nearest to question m."""
+        if m is None:
+            return principal(torch.cat([self.keys, self.queries]))
+        near: list[int] = []
+        for i in (self.keys - self.queries[m]).norm(dim=1).argsort(stable=True).tolist():
+            apart = all(float((self.keys[i] - self.keys[j]).norm()) > SAME for j in near)
+            near += [i] if apart and len(near) < 3 else []
+        return principal(self.keys[near], tuple(near))
+
+    def entries(self, book: Codebook, plane: Plane) -> list[int]:
+        """The entries that lie in a plane; all of them in the plane of all queries."""
+        at = self.keys[list(plane.through)]
+        return [
+            i for i, key in enumerate(book.keys)
+            if not plane.through or float((at - key).norm(dim=1).min()) < SAME
+        ]  # fmt: skip
+
+    def dots(self, book: Codebook, plane: Plane) -> list[Dot]:
+        """The questions with the entries that they fire: those nearest to the plane's keys, or all."""
         hit, index = in_a_ball(self.queries, book.keys, book.eps)
         fires = torch.where(hit, index, -1).tolist()
-        rows = zip(self.kinds, self.asked, self.plane.of(self.queries), fires, strict=True)
-        return [Dot(kind, text, x, y, i) for kind, text, (x, y), i in rows]
+        _, nearest = nearest_key(self.queries, self.keys)
+        shown = [not plane.through or self.same(int(i), plane.through) for i in nearest]
+        rows = zip(self.kinds, self.asked, plane.of(self.queries), fires, shown, strict=True)
+        return [Dot(kind, text, x, y, i) for kind, text, (x, y), i, here in rows if here]
+
+    def same(self, i: int, edits: Sequence[int]) -> bool:
+        """Whether edit i has the key of one of the others."""
+        return any(float((self.keys[i] - self.keys[j]).norm()) < SAME for j in edits)
 
     def word(self, label: Sequence[int]) -> str:
         """A label as text."""
@@ -101,9 +130,11 @@ class BallStream:
         about = f"nearest is entry {i + 1} ({self.word(book.labels[i])}) at {d:.1f}, ε = {float(book.eps[i]):.1f}"
         if d > float(book.eps[i]):
             return f"{said}{self.own[m]}: {about}, so no patch fires and the model answers by itself."
-        with Edit(self.lm, hooks=self.wrapped.hooks(book)):
-            answer = self.lm.answer(self.asked[m])
-        return f"{said}{answer}: {about}, so entry {i + 1} fires."
+        place = (m, float(book.values[i].norm()))  # the answer depends on the value alone
+        if place not in self.patched:
+            with Edit(self.lm, hooks=self.wrapped.hooks(book)):
+                self.patched[place] = self.lm.answer(self.asked[m])
+        return f"{said}{self.patched[place]}: {about}, so entry {i + 1} fires."
 
 
 def told(old: Codebook, new: Codebook) -> str:
@@ -121,6 +152,14 @@ def told(old: Codebook, new: Codebook) -> str:
     return f"overwrite entry {changed[0] + 1}." if changed else "nothing changes, it is inside."
 
 
+def principal(points: Float[Tensor, "p D"], through: tuple[int, ...] = ()) -> Plane:
+    """The plane of the two principal axes of some points."""
+    mean = points.mean(0)
+    _, spread, axes = torch.linalg.svd(points - mean, full_matrices=False)
+    axes = axes[:2].T * axes[:2].sum(1).sign()  # an axis may point either way: take one of them
+    return Plane(mean, axes, float(spread[:2].square().sum() / spread.square().sum()), through)
+
+
 def ball_stream(
     lm: LM, edits: Sequence[Fact], facts: Sequence[Fact], layer: int | None = None, most: int = 3
 ) -> BallStream:
@@ -134,13 +173,9 @@ def ball_stream(
     keys, values = (torch.cat([book[part] for book in books]) for part in (0, 1))
     questions = questions_of(edits, facts, most)
     queries = question_states(lm, wrapped.query, list(questions))
-    both = torch.cat([keys, queries])
-    _, spread, axes = torch.linalg.svd(both - both.mean(0), full_matrices=False)
-    axes = axes[:2].T * axes[:2].sum(1).sign()  # an axis may point either way: take one of them
-    plane = Plane(both.mean(0), axes, float(spread[:2].square().sum() / spread.square().sum()))
     return BallStream(
         lm, edits, wrapped, keys, values, [book.labels[0] for book in books], list(questions.values()),
-        list(questions), queries, lm.answers(list(questions)), plane,
+        list(questions), queries, lm.answers(list(questions)),
     )  # fmt: skip
 
 

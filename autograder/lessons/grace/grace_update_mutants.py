@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from autograder.calls import Call
 from autograder.mutants import Mutant
 from edu_edit.methods.codebook import Codebook
 
@@ -90,7 +91,35 @@ def in_place(book: Codebook, key: Tensor, value: Tensor, label: Label, eps0: flo
     return new
 
 
+def touching_halves(d: float, eps: float, eps0: float) -> tuple[float, float]:
+    return d / 2, d / 2
+
+
+def splits_without_a_gap(made: Sequence[Call]) -> bool:
+    """Every book is the one of `touching_halves`, to less than the gap, and one of them was split.
+
+    Two radii that differ by the gap alone count as alike where answers are compared in general.
+    """
+    split = False
+    for call in made:
+        yours, wanted = call.value, Rules(halves=touching_halves).after(*call.args)
+        if not isinstance(yours, tuple) or len(yours) != 4 or len(yours[2]) != len(wanted.eps):
+            return False
+        if tuple(yours[3]) != wanted.labels or float((yours[2] - wanted.eps).abs().max()) > 3e-6:
+            return False
+        n = len(call.args[0].eps)
+        split |= 0 < n < len(wanted.eps) and not torch.equal(wanted.eps[:n], call.args[0].eps)
+    return split
+
+
 MUTANTS = [
+    Mutant(
+        "no_gap",
+        "Your split balls touch: both get d / 2. The older one gives way by 1e-5, so that no activation is "
+        "in both.",
+        lambda: Rules(halves=touching_halves).made(),
+        splits_without_a_gap,
+    ),
     Mutant(
         "lost_without_a_word",
         "You split at distance 0, as the released code does. The old ball then has a radius below 0, the new "
@@ -127,12 +156,6 @@ MUTANTS = [
         "touching_is_far",
         "At d = eps0 + eps_i you add. Far is where d is larger than the sum.",
         lambda: Rules(far=lambda d, eps, eps0: d >= eps0 + eps).made(),
-    ),
-    Mutant(
-        "no_gap",
-        "Your split balls touch: both get d / 2. The older one gives way by 1e-5, so that no activation is "
-        "in both.",
-        lambda: Rules(halves=lambda d, eps, eps0: (d / 2, d / 2)).made(),
     ),
     Mutant(
         "old_ball_kept",

@@ -77,11 +77,11 @@ def at(book: Codebook, i: int, d: float, g: Generator) -> Tensor:
     return book.keys[i] + d * direction / direction.norm()
 
 
-def drawn(g: Generator) -> tuple[Codebook, int, Tensor, float]:
-    """A book, one of its entries, a first value, and eps0."""
+def drawn(g: Generator, first: bool = False) -> tuple[Codebook, int, Tensor, float]:
+    """A book, one of its entries (the first, or a later one), a first value, and eps0."""
     D, n = size(g, 6, 8), size(g, 3, 5)
-    book = book_of(g, n, D)
-    return book, size(g, 0, n - 1), randn(D, generator=g), 0.5 + 0.5 * float(rand((), generator=g))
+    book, i = book_of(g, n, D), 0 if first else size(g, 1, n - 1)
+    return book, i, randn(D, generator=g), 0.5 + 0.5 * float(rand((), generator=g))
 
 
 def add(student: Student, g: Generator) -> Verdict:
@@ -97,10 +97,11 @@ def add(student: Student, g: Generator) -> Verdict:
 
 def split(student: Student, g: Generator) -> Verdict:
     """Inside the ball, and outside where the new ball would reach into it. I-GR-2: disjoint afterwards."""
-    book, i, value, eps0 = drawn(g)
-    eps_i = float(book.eps[i])
     found = []
-    for d in (0.6 * eps_i, eps_i + 0.7 * eps0):
+    for share in (0.0, 0.7):
+        book, i, value, eps0 = drawn(g, first=not share)
+        eps_i = float(book.eps[i])
+        d = eps_i + share * eps0 if share else 0.6 * eps_i
         key, label = at(book, i, d, g), label_of(g, book.labels[i])
         found.append(judged(student, book, key, value, label, eps0))
         yours = student(book, key, value, label, eps0)
@@ -111,12 +112,13 @@ def split(student: Student, g: Generator) -> Verdict:
 
 
 def expand(student: Student, g: Generator) -> Verdict:
-    book, i, value, eps0 = drawn(g)
-    eps_i = float(book.eps[i])
-    return every(
-        judged(student, book, at(book, i, eps_i + 0.6 * eps0, g), value, book.labels[i], eps0),
-        judged(student, book, at(book, i, 0.7 * eps_i, g), value, book.labels[i], eps0),
-    )
+    found = []
+    for first in (False, True):
+        book, i, value, eps0 = drawn(g, first)
+        eps_i = float(book.eps[i])
+        for d in (eps_i + 0.6 * eps0, 0.7 * eps_i):
+            found.append(judged(student, book, at(book, i, d, g), value, book.labels[i], eps0))
+    return every(*found)
 
 
 def same_place(student: Student, g: Generator) -> Verdict:
@@ -145,15 +147,15 @@ def sequences(student: Student, g: Generator) -> Verdict:
 
 
 def nearest_decides(student: Student, g: Generator) -> Verdict:
-    """Two entries in reach; the nearer one has the other label, or the same one."""
+    """Two entries in reach, the farther one with the larger ball; the nearer has the other label, or the same."""
     D = size(g, 3, 5)
     base, step = randn(D, generator=g), torch.eye(D)[size(g, 0, D - 1)]
     one, two = (4, 5), (6,)
     found = []
     for labels in ((one, two), (two, one)):
         keys = torch.stack([base, base + 3 * step])
-        book = Codebook(keys, randn(2, D, generator=g), torch.tensor([1.2, 1.4]), labels)
-        for place in (1.3, 1.75):
+        for place, radii in ((1.3, (0.5, 1.9)), (1.75, (1.9, 0.5)), (1.3, (1.2, 1.4))):
+            book = Codebook(keys, randn(2, D, generator=g), torch.tensor(radii), labels)
             found.append(judged(student, book, base + place * step, randn(D, generator=g), one, 0.9))
     return every(*found)
 

@@ -49,13 +49,9 @@ def until_nothing_changes(x: str, rules: Rules) -> str:
 MUTANTS = [
     Mutant(
         "letters",
-        "You looked for the letters of the pattern (str.replace). A pattern is a regular expression: re.sub.",
+        "You looked for the letters of the pattern (str.replace, or re.escape). A pattern is a regular "
+        "expression: give it to re.sub as it comes.",
         lambda: applied(lambda pattern, new, x: x.replace(pattern, new)),
-    ),
-    Mutant(
-        "escaped",
-        "You escaped the pattern, so its dots, classes and groups lost their meaning. Take it as it comes.",
-        lambda: applied(lambda pattern, new, x: re.sub(re.escape(pattern), lambda _: new, x)),
     ),
     Mutant(
         "first_match_only",

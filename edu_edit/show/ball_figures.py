@@ -71,7 +71,7 @@ def plot_ball_steps(
     fig = AltFigure(9.0, 3.6 * rows + 0.5)
     axes = fig.subplots(rows, 2, squeeze=False, sharex=True, sharey=True).flatten()
     for ax, i in zip(axes, shown, strict=False):
-        draw_balls(ax, stream, steps[i].book, plane, size=5.5)
+        draw_balls(ax, stream, steps[i].book, plane, size=5.5, wide=1.2)
         ax.set_title(wrapped(steps[i].happened, 62), fontsize=9)
     for ax in axes[len(shown) :]:
         ax.axis("off")
@@ -80,8 +80,10 @@ def plot_ball_steps(
     return fig
 
 
-def draw_balls(ax: Axes, stream: BallStream, book: Codebook, plane: Plane, size: float = 7.0) -> None:
-    """Draw what `plot_balls` shows into an axes."""
+def draw_balls(
+    ax: Axes, stream: BallStream, book: Codebook, plane: Plane, size: float = 7.0, wide: float = 1.75
+) -> None:
+    """Draw what `plot_balls` shows into an axes that is `wide` times as wide as high."""
     dots, places = stream.dots(book, plane), plane.of(book.keys)
     shown = stream.entries(book, plane)
     middle = [sum(places[i][axis] for i in shown) / max(1, len(shown)) for axis in (0, 1)]
@@ -92,7 +94,7 @@ def draw_balls(ax: Axes, stream: BallStream, book: Codebook, plane: Plane, size:
         angle = math.atan2(y - middle[1], x - middle[0]) if len(shown) > 1 else -math.pi / 2
         angle += 0.35 * (i % 3 - 1) * (len(shown) > 3)  # fanned out, where keys may be near each other
         name = f"{i + 1} {stream.word(book.labels[i])}"
-        ax.annotate(drawable(name), (x + 0.8 * radius * math.cos(angle), y + 0.8 * radius * math.sin(angle)),
+        ax.annotate(drawable(name), (x + 0.62 * radius * math.cos(angle), y + 0.62 * radius * math.sin(angle)),
                     fontsize=9, weight="bold", color="0.25", ha="center", va="center")  # fmt: skip
     for kind, (name, colour, marker) in LOOKS.items():
         for filled in (True, False):
@@ -101,11 +103,12 @@ def draw_balls(ax: Axes, stream: BallStream, book: Codebook, plane: Plane, size:
             ax.plot([d.x for d in here], [d.y for d in here], marker, markersize=size, linestyle="none",
                     markerfacecolor=face, markeredgecolor=PALETTE[colour], markeredgewidth=1.5,
                     label=name if filled else None)  # fmt: skip
-    around = [(dot.x, dot.y) for dot in dots] + plane.of(stream.keys[list(plane.through)])
-    for axis, limit in enumerate((ax.set_xlim, ax.set_ylim)):
-        values = [place[axis] for place in around]
-        limit(min(values) - 6, max(values) + 6)
-    ax.set_aspect("equal", adjustable="datalim")
+    around = plane.of(stream.keys[list(plane.through) or slice(None)])
+    (left, right), (low, high) = ((min(a) - 7, max(a) + 7) for a in zip(*around, strict=True))
+    tall = max(high - low, (right - left) / wide)
+    ax.set_xlim((left + right - wide * tall) / 2, (left + right + wide * tall) / 2)
+    ax.set_ylim((low + high - tall) / 2, (low + high + tall) / 2)
+    ax.set_aspect("equal", adjustable="box")
 
 
 def describe_balls(stream: BallStream, book: Codebook, plane: Plane, title: str) -> str:

@@ -65,10 +65,10 @@ def label_of(g: Generator, other_than: Label = ()) -> Label:
 
 
 def book_of(g: Generator, n: int, D: int) -> Codebook:
-    """n entries that are 10 and more apart, with radii of .5 to 1.5."""
+    """n entries that are 10 and more apart, with radii of 1 to 1.5."""
     keys = 10.0 * torch.eye(D)[torch.randperm(D, generator=g)[:n]] + 0.3 * rand(n, D, generator=g)
     labels = tuple(label_of(g) for _ in range(n))
-    return Codebook(keys, randn(n, D, generator=g), 0.5 + rand(n, generator=g), labels)
+    return Codebook(keys, randn(n, D, generator=g), 1 + 0.5 * rand(n, generator=g), labels)
 
 
 def at(book: Codebook, i: int, d: float, g: Generator) -> Tensor:
@@ -78,10 +78,12 @@ def at(book: Codebook, i: int, d: float, g: Generator) -> Tensor:
 
 
 def drawn(g: Generator, first: bool = False) -> tuple[Codebook, int, Tensor, float]:
-    """A book, one of its entries (the first, or a later one), a first value, and eps0."""
+    """A book, one of its entries (the first, or a later one), a first value, and an eps0 that is smaller than any
+    radius of the book.
+    """
     D, n = size(g, 6, 8), size(g, 3, 5)
     book, i = book_of(g, n, D), 0 if first else size(g, 1, n - 1)
-    return book, i, randn(D, generator=g), 0.5 + 0.5 * float(rand((), generator=g))
+    return book, i, randn(D, generator=g), 0.4 + 0.2 * float(rand((), generator=g))
 
 
 def add(student: Student, g: Generator) -> Verdict:
@@ -116,7 +118,7 @@ def expand(student: Student, g: Generator) -> Verdict:
     for first in (False, True):
         book, i, value, eps0 = drawn(g, first)
         eps_i = float(book.eps[i])
-        for d in (eps_i + 0.6 * eps0, 0.7 * eps_i):
+        for d in (eps_i + 0.6 * eps0, 0.7 * eps_i, 0.3 * eps0):
             found.append(judged(student, book, at(book, i, d, g), value, book.labels[i], eps0))
     return every(*found)
 

@@ -17,8 +17,8 @@ LOOKS = {
     "stranger": ("neighbours", "green", "^"),
 }
 NOTE = (
-    "Filled: an entry answers. Empty: the model answers by itself. Balls have their true radius, but a question "
-    "may lie over a ball in this plane and far above it in space."
+    "Filled: an entry answers. Empty: the model answers by itself. Balls have their true radius, but a "
+    "question may lie over a ball in this plane and far above it in space."
 )
 
 
@@ -94,7 +94,8 @@ def draw_balls(
         angle = math.atan2(y - middle[1], x - middle[0]) if len(shown) > 1 else -math.pi / 2
         angle += 0.35 * (i % 3 - 1) * (len(shown) > 3)  # fanned out, where keys may be near each other
         name = f"{i + 1} {stream.word(book.labels[i])}"
-        ax.annotate(drawable(name), (x + 0.62 * radius * math.cos(angle), y + 0.62 * radius * math.sin(angle)),
+        place = (x + 0.62 * radius * math.cos(angle), y + 0.62 * radius * math.sin(angle))
+        ax.annotate(drawable(name), place,
                     fontsize=9, weight="bold", color="0.25", ha="center", va="center")  # fmt: skip
     for kind, (name, colour, marker) in LOOKS.items():
         for filled in (True, False):

@@ -1,4 +1,4 @@
-"""Lesson 09's ε-balls: a stream of GRACE edits in a plane, a first radius to turn, and who fires which patch."""
+"""Lesson 09's ε-balls: a stream of GRACE edits in a plane, a radius to turn, and who fires which patch."""
 
 import io
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from edu_edit.facts import Fact
 from edu_edit.lm import LM
 from edu_edit.methods.codebook import grace_update
-from edu_edit.show.ball_figures import NOTE, plot_balls
+from edu_edit.show.ball_figures import LOOKS, NOTE, plot_balls
 from edu_edit.show.ball_work import BallStream, Step, Update, ball_stream
 from edu_edit.show.controls import LINE, named, spoken, toggles
 from edu_edit.show.figure import AltFigure, words_figure
@@ -37,7 +37,8 @@ class EpsilonBalls:
         self.near = toggles([("the three nearest keys", True), ("all queries", False)])
         self.status, self.reading, self.picture = Status(), widgets.HTML(), widgets.HTML()
         self.view = widgets.VBox([
-            self.step, self.eps0, self.question, named("Plane of", self.near), self.reading, self.picture, self.status.view,
+            self.step, self.eps0, self.question, named("Plane of", self.near), self.reading, self.picture,
+            self.status.view,
         ])  # fmt: skip
         for control in (self.step, self.eps0, self.question, self.near):
             control.observe(lambda _: self._turned(), names="value")
@@ -57,8 +58,7 @@ class EpsilonBalls:
         inspected = self.stream.inspected(step.book, self.question.value)
         dots = self.stream.dots(step.book, self.stream.plane())
         counts = []
-        for kind, name in (("same meaning", "other wordings"), ("same subject", "other facts of the subjects"),
-                           ("stranger", "neighbours")):  # fmt: skip
+        for kind, (name, _, _) in list(LOOKS.items())[1:]:
             group = [dot for dot in dots if dot.kind == kind]
             counts.append(f"{sum(dot.fires >= 0 for dot in group)} of {len(group)} {name}")
         return [step.happened, f"Answered by an entry: {', '.join(counts)}.", inspected]

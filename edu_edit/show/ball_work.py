@@ -87,7 +87,7 @@ class BallStream:
         return found
 
     def plane(self, m: int | None = None) -> Plane:
-        """The plane of all keys and queries, or the one through the three keys that are nearest to question m."""
+        """The plane of all keys and queries, or the one through the three keys nearest to question m."""
         if m is None:
             return principal(torch.cat([self.keys, self.queries]))
         near: list[int] = []
@@ -127,7 +127,9 @@ class BallStream:
         if not len(book.keys):
             return f"{said}{self.own[m]} (no entry yet)."
         (d,), (i,) = (x.tolist() for x in nearest_key(self.queries[m][None], book.keys))
-        about = f"nearest is entry {i + 1} ({self.word(book.labels[i])}) at {d:.1f}, ε = {float(book.eps[i]):.1f}"
+        about = (
+            f"nearest is entry {i + 1} ({self.word(book.labels[i])}) at {d:.1f}, ε = {float(book.eps[i]):.1f}"
+        )
         if d > float(book.eps[i]):
             return f"{said}{self.own[m]}: {about}, so no patch fires and the model answers by itself."
         place = (m, float(book.values[i].norm()))  # the answer depends on the value alone
@@ -144,7 +146,8 @@ def told(old: Codebook, new: Codebook) -> str:
     moved = [i for i in range(n) if not torch.equal(old.eps[i], new.eps[i])]
     if len(new.keys) > n:
         if moved:
-            return f"split. Entry {moved[0] + 1} shrinks to ε = {radii[moved[0]]}, entry {n + 1} gets {radii[n]}."
+            shrunk = f"Entry {moved[0] + 1} shrinks to ε = {radii[moved[0]]}"
+            return f"split. {shrunk}, entry {n + 1} gets {radii[n]}."
         return f"add entry {n + 1} with ε = {radii[n]}."
     if moved:
         return f"expand entry {moved[0] + 1} to ε = {radii[moved[0]]}."

@@ -1,13 +1,15 @@
-"""An edit cache as pictures: the gate's table, what training does to it, and a radius's two sides (lesson 09)."""
+"""An edit cache in pictures: the gate's table, what training does to it, a radius's two sides (lesson 09)."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.ticker import NullLocator
 from torch import Tensor
 
 from edu_edit.show.figure import MAP, PALETTE, WIDTH, AltFigure, drawable, styled, wrapped
 
+TICKS = (-10000, -1000, -100, -10, -5, 0, 5, 10, 100)
 SIDES = (
     ("inside", "other wordings of the edit", "blue", "o"),
     ("neighbours", "neighbours", "green", "^"),
@@ -24,7 +26,7 @@ def plot_routes(
     title: str = "The gate, and where each question goes",
     alt: str | None = None,
 ) -> AltFigure:
-    """How sure the gate is that each question is about each edit, and what answers it: an edit or the model."""
+    """How sure the gate is that a question is about an edit, and what answers it: an edit or the model."""
     fig = AltFigure(9.0, 1.5 + 0.32 * len(questions))
     ax = fig.add_subplot()
     values = sure.detach().cpu().numpy()
@@ -80,6 +82,10 @@ def plot_gate(
         said.append(f"{name}: {', '.join(shares)}.")
     ax.axvline(0, color="black", linewidth=1)
     ax.set_xscale("symlog", linthresh=5)
+    least, most = ax.get_xlim()
+    ax.set_xticks([at for at in TICKS if least <= at <= most], minor=False)
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
     ax.set_yticks(range(len(gates)), [wrapped(name, 24) for name in gates], fontsize=9)
     ax.set_ylim(len(gates) - 0.45, -0.55)
     ax.tick_params(axis="y", length=0)
@@ -97,22 +103,24 @@ def plot_reach(
     title: str = "A radius buys generality with locality",
     alt: str | None = None,
 ) -> AltFigure:
-    """{whose questions are to be left alone: [(radius, generality, locality)]}: a plane, right and up is better.
+    """{whose questions are to be left alone: [(radius, generality, locality)]}, as curves in a plane.
 
-    Points are named by their radius. marked: the radius to ring.
+    Right and up is better. Points are named by their radius. marked: the radius to ring.
     """
     fig = AltFigure(WIDTH, 4.4)
     ax = fig.add_subplot()
     looks = (("green", "^", "-"), ("orange", "D", "--"), ("purple", "v", ":"))
     for (name, points), (colour, marker, dash) in zip(curves.items(), looks, strict=False):
         x, y = [p[2] for p in points], [p[1] for p in points]
-        ax.plot(x, y, color=PALETTE[colour], marker=marker, linestyle=dash, clip_on=False, label=drawable(name))
+        ax.plot(
+            x, y, color=PALETTE[colour], marker=marker, linestyle=dash, clip_on=False, label=drawable(name)
+        )
         last: tuple[float, float] | None = None
         for radius, general, local in points:
             if last is None or abs(local - last[0]) + abs(general - last[1]) > 0.07:
                 last = (local, general)
-                ax.annotate(f"{radius:g}", (local, general), (-7, -11), textcoords="offset points", fontsize=8.5,
-                            color=PALETTE[colour], ha="right", annotation_clip=False)  # fmt: skip
+                ax.annotate(f"{radius:g}", (local, general), (-7, -11), textcoords="offset points",
+                            fontsize=8.5, color=PALETTE[colour], ha="right", annotation_clip=False)  # fmt: skip
             if radius == marked:
                 ax.plot(local, general, "o", markersize=16, markerfacecolor="none", clip_on=False,
                         markeredgecolor=PALETTE[colour], markeredgewidth=1.8)  # fmt: skip

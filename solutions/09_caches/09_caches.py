@@ -139,7 +139,7 @@ plots.plot_routes(questions, [f"{i + 1}: {f.question} {f.target_new}" for i, f i
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
 # Figure 5.5 asks three of these: the zebra's skin, whether an ostrich can fly, and which horse has black skin. Other wordings go to their edit. What *follows* from an edit is harder: a gate compares questions, and a consequence
-# is another question. Table 5.2 gives SERAC a low portability. In our own comparison (60 facts) it is .19, as without any edit.
+# is another question. The one about the *country* shows the danger: the gate is .91 sure that it means the city. Table 5.2 gives SERAC a low portability. In our own comparison (60 facts) it is .19, as without any edit.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Two ways to train a gate
@@ -268,7 +268,7 @@ for name, sides in spread.items():
 plots.plot_gate(spread)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
-# The first gate is the formula of the paper with nothing trained: squared distances between states are in the hundreds and thousands, so $e^{-d^2}$ is 0 and **no edit ever comes through**. A random head lets in many of both. Training pulls wordings together and
+# The first gate is the formula of the paper with nothing trained: squared distances between states are in the hundreds and thousands, so $e^{-d^2}$ is 0 and **no edit ever comes through**. A random head opens for .42 of the neighbours. Training pulls wordings together and
 # pushes others away. (`train_serac_gate` sets scale and bias on held-out subjects, also for NCE, which can't do it by itself.)
 #
 # **Honestly:** at layer 5, where our gate reads by default, the model has done most of this work already. There even an untrained gate *ranks* .99 of such pairs rightly, and what training gives is mainly the threshold.
@@ -559,11 +559,14 @@ def trained(loss_name, steps=150):
 for loss_name in ("BCE", "NCE"):
     mine = trained(loss_name)
     found = logits_of(mine)
-    opens = {side: float((x > 0).float().mean()) for side, x in found.items()}
-    print(f"{loss_name}: bias {mine.bias:.2f}, open for " + ", ".join(f"{v:.2f} {k}" for k, v in opens.items()))
+    opens = ", ".join(f"{float((x > 0).float().mean()):.2f} {side}" for side, x in found.items())
+    outside = torch.cat([found["neighbours"], found["same subject"]])
+    ranked = (found["inside"][:, None] > outside[None]).float().mean()
+    print(f"{loss_name}: bias 2 → {mine.bias:.2f}, open for {opens}; ranked rightly {ranked:.3f}")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
-# NCE has not moved the bias from 2: nothing in it can. Where its one half lies is an accident of the start. This is why the library sets scale and bias afterwards, on subjects kept for that.
+# NCE ranks well, and yet its gate is open for hardly anyone: where one half lies is an accident. Its gradient by the bias is 0. (That the bias moved a little all the same is rounding, which Adam, dividing by its size, makes visible.)
+# This is why the library sets scale and bias afterwards, on subjects kept for that.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### SERAC in four lines
@@ -594,10 +597,10 @@ print("\nwith a third edit, zebra → white:", *my_serac(zebra.question, correct
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Hard or soft?
 #
-# The library's `serac` does both. How far do the next-token probabilities of 12 neighbours move? And with your `mix_patch`: from which gate on does the model say *black*?
+# The library's `serac` does both. How far do the next-token probabilities of close strangers move? And with your `mix_patch`: from which gate on does the model say *black*?
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
-neighbours = [p for fact in (zebra, needle, ostrich, pike) for p in fact.neighborhood[:3]]
+neighbours = [*zebra.neighborhood, *needle.neighborhood, ostrich.question, pike.question, "The zebra eats"]
 plain = lm.next_probs(neighbours)
 for mode in ("hard", "soft"):
     with serac(lm, [zebra, needle], mode=mode):
@@ -629,8 +632,8 @@ forms = {
     "regular expression": regex(lm, rules),
     "GRACE": edu_edit.grace(lm, zebra),
 }
-before = probes.probes(lm, zebra, facts, most=4)
-bars = {"before": probes.rates(before)["before"]}
+before = [one for one in probes.probes(lm, zebra, facts, most=4) if one.kind != "edit"]  # that one all get right
+bars = {}
 for name, edit in forms.items():
     with edit:
         bars[name] = probes.rates(probes.ask_again(lm, before))["after"]
@@ -638,7 +641,11 @@ for text in [zebra.question, *zebra.paraphrases]:
     print(f"{text:40} → {regex_patch(text, rules)}")
 plots.plot_rates(bars, title="The zebra's skin in three forms, and by GRACE")
 
-# %% tags=["demo"] slideshow={"slide_type": "fragment"}
+# %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
+# A condition decides about the reach. *If zebra is mentioned* lets every question with that name through, and asked what a zebra eats the patch answers *black*, too. The regular expressions catch two of three other wordings, those
+# that somebody thought of, and they also rewrote a question about consequences.
+
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
 soy = [("打酱油", "路过")]
 for text in ("他说他是来打酱油的。", "妈妈让我去打酱油。", "他只是来打打酱油。"):
     print(text, "→", regex_patch(text, soy))
@@ -690,8 +697,8 @@ for radius in (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 15.0):
 plots.plot_reach(curves, marked=7.0)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
-# The library's default is half of the distance at which the same question about *others* comes near: about 7 here. There is a good region between 6 and 8. Beyond it, first the other facts of the same subject fall in. Another layer has other distances: **a radius can't be
-# copied from a paper.** (GRACE's paper begins with 1, in the units of GPT2-XL's layer.)
+# The library's default is half of the distance at which the same question about *others* comes near: 5.9 for the zebra and the Space Needle, 7.0 for 32 facts. There is a good region between 6 and 8. At 10 all wordings are reached, but only .58 of the subjects' other facts
+# are left alone. Another layer has other distances: **a radius can't be copied from a paper.** (GRACE's paper begins with 1, in the units of GPT2-XL's layer.)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### The ε-balls
@@ -787,7 +794,7 @@ for name, one in (("trained", gate), ("untrained", raw)):
 #
 # <details><summary>C: what does the radius buy?</summary>
 #
-# One more wording comes in, and with three times the radius a crowd of strangers. Generality was bought with locality. Nothing was learned.
+# With twice the radius the third wording comes in, and two neighbours with it; with three times the radius five strangers have black skin, or a black coat. Generality was bought with locality. Nothing was learned.
 #
 # </details>
 #

@@ -120,7 +120,8 @@ def plot_reach(
             if last is None or abs(local - last[0]) + abs(general - last[1]) > 0.07:
                 last = (local, general)
                 ax.annotate(f"{radius:g}", (local, general), (-7, -11), textcoords="offset points",
-                            fontsize=8.5, color=PALETTE[colour], ha="right", annotation_clip=False)  # fmt: skip
+                            fontsize=8.5, color=PALETTE[colour], ha="right",
+                            annotation_clip=False)  # fmt: skip
             if radius == marked:
                 ax.plot(local, general, "o", markersize=16, markerfacecolor="none", clip_on=False,
                         markeredgecolor=PALETTE[colour], markeredgewidth=1.8)  # fmt: skip

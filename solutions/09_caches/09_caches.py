@@ -23,7 +23,7 @@
 # Today an edit gets a **border**. You write it into a cache and say how far it reaches. Asked inside, the edit answers. Asked outside, the
 # model answers as if nothing had happened, bit for bit.
 #
-# The picture shows such borders: balls that **grow** when the same answer is needed farther away, and **split** when a neighbour needs another one. At the end of the
+# The picture shows such borders, four moments of a stream of edits. A filled marker is a question that an edit answers, an empty one is left to the model. Balls **grow** when the same answer is needed farther away, and **split** when a neighbour needs another one. At the end of the
 # lesson your own code draws it.
 
 # %%
@@ -68,10 +68,17 @@ progress("09_caches")
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 # A stream of ten edits, one after the other. The last cells of this lesson make the picture with your functions.
 edits = [
-    zebra, needle, Fact("zebra", "A {} without its coat is", "black"), ostrich, pike, fact_about("Eiffel Tower", "in"),
-    Fact("Space Needle", "{} is found in", "Taipei"), Fact("zebra", zebra.prompt, "white"), fact_about("zebra", "eats"),
+    zebra,
+    needle,
+    Fact("zebra", "A {} without its coat is", "black"),
+    ostrich,
+    pike,
+    fact_about("Eiffel Tower", "in"),
+    Fact("Space Needle", "{} is found in", "Taipei"),
+    Fact("zebra", zebra.prompt, "white"),
+    fact_about("zebra", "eats"),
     replace(fact_about("fox", "skin"), prompt="The skin of the {} is"),
-]  # fmt: skip
+]
 stream = ball_stream(lm, edits, facts)
 plots.plot_ball_steps(stream, stream.steps(5.7), [2, 3, 4, 8])
 
@@ -128,14 +135,22 @@ quiz("serac.warm_up", answers)
 gate = shipped_gate(lm)  # trained beforehand, on facts about other subjects
 cached = [zebra, needle]
 questions = [
-    zebra.question, zebra.paraphrases[0], "The horse whose skin is black is the", "Asked whether the ostrich can fly, people say",
-    ostrich.question, "The zebra eats", needle.paraphrases[1], "The country where Space Needle stands is", pike.question,
-]  # fmt: skip
+    zebra.question,
+    zebra.paraphrases[0],
+    "The horse whose skin is black is the",
+    "Asked whether the ostrich can fly, people say",
+    ostrich.question,
+    "The zebra eats",
+    needle.paraphrases[1],
+    "The country where Space Needle stands is",
+    pike.question,
+]
 cache = gate.embed(question_states(lm, gate.site, [fact.question for fact in cached]))
 e = gate.embed(question_states(lm, gate.site, questions))
 sure = (gate.bias - gate.scale * (e[:, None] - cache[None]).square().sum(-1)).sigmoid()
 chosen = torch.where(sure.amax(1) > 0.5, sure.argmax(1), -1).tolist()
-plots.plot_routes(questions, [f"{i + 1}: {f.question} {f.target_new}" for i, f in enumerate(cached)], sure, chosen)
+names = [f"{i}: {fact.question} {fact.target_new}" for i, fact in enumerate(cached, start=1)]
+plots.plot_routes(questions, names, sure, chosen)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
 # Figure 5.5 asks three of these: the zebra's skin, whether an ostrich can fly, and which horse has black skin. Other wordings go to their edit. What *follows* from an edit is harder: a gate compares questions, and a consequence
@@ -235,11 +250,15 @@ asked = {
     "inside": [(i, p) for i, f in enumerate(judged) for p in f.paraphrases[:2]],
     "neighbours": [(i, p) for i, f in enumerate(judged) for p in f.neighborhood[:2]],
     "same subject": [
-        (i, o.question) for i, f in enumerate(judged) for o in facts if o.subject == f.subject and o.prompt != f.prompt
+        (i, other.question)
+        for i, fact in enumerate(judged)
+        for other in facts
+        if other.subject == fact.subject and other.prompt != fact.prompt
     ][:60],
 }
-states = {side: question_states(lm, Site("resid", 2), [p for _, p in rows]) for side, rows in asked.items()}
-own = question_states(lm, Site("resid", 2), [fact.question for fact in judged])
+site = Site("resid", 2)
+states = {side: question_states(lm, site, [p for _, p in rows]) for side, rows in asked.items()}
+own = question_states(lm, site, [fact.question for fact in judged])
 
 
 def logits_of(a_gate):
@@ -251,7 +270,8 @@ def logits_of(a_gate):
     }
 
 
-random = torch.randn(64, lm.D, generator=torch.Generator().manual_seed(0)) / (lm.D * 64) ** 0.5 / own.std(0)
+seed = torch.Generator().manual_seed(0)
+random = torch.randn(64, lm.D, generator=seed) / (lm.D * 64) ** 0.5 / own.std(0)
 gates = {
     "untrained, exp(-|e-c|²)": ScopeGate(torch.eye(lm.D), own.mean(0), 1.0, 0.693, 2, ""),
     "untrained, random head": ScopeGate(random, own.mean(0), 2.7, 2.0, 2, ""),
@@ -524,7 +544,6 @@ grade("grace.grace_update", grace_update)
 # One small matrix is trained on the states of layer 2, about 100 facts, once with each loss. Judged on the 30 subjects that it has never seen: which share of other wordings, and of outside questions, gets through at a threshold of one half?
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
-site = Site("resid", 2)
 h_own = question_states(lm, site, [f.question for f in learned])
 h_in = question_states(lm, site, [f.paraphrases[-1] for f in learned])
 h_out = question_states(lm, site, [f.neighborhood[-1] for f in learned])
@@ -541,12 +560,12 @@ def trained(loss_name, steps=150):
     for _ in range(steps):
         rows = torch.randperm(n, generator=g)[:48]
         at = [((h[rows] - mean) / width) @ head.T for h in (h_in, h_out, h_own)]
-        logits = gate_logits(torch.cat(at[:2]), at[2], scale, bias)  # wordings, then neighbours, against all edits
+        logits = gate_logits(torch.cat(at[:2]), at[2], scale, bias)  # wordings, then neighbours
         inside = torch.zeros_like(logits, dtype=torch.bool)
         inside[: len(rows)] = torch.eye(len(rows), dtype=torch.bool)
         if loss_name == "BCE":  # both sides with equal weight
-            parts = [gate_loss_bce(logits[side][None], inside[side][None]) for side in (inside, ~inside)]
-            loss = sum(parts) / 2
+            sides = [(logits[side][None], inside[side][None]) for side in (inside, ~inside)]
+            loss = sum(gate_loss_bce(*side) for side in sides) / 2
         else:
             others = logits[: len(rows)][~inside[: len(rows)]].reshape(len(rows), -1)
             loss = gate_loss_nce(logits[: len(rows)].diagonal(), others)
@@ -600,12 +619,13 @@ print("\nwith a third edit, zebra → white:", *my_serac(zebra.question, correct
 # The library's `serac` does both. How far do the next-token probabilities of close strangers move? And with your `mix_patch`: from which gate on does the model say *black*?
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
-neighbours = [*zebra.neighborhood, *needle.neighborhood, ostrich.question, pike.question, "The zebra eats"]
-plain = lm.next_probs(neighbours)
+strangers = [*zebra.neighborhood, *needle.neighborhood, ostrich.question, pike.question, "The zebra eats"]
+plain = lm.next_probs(strangers)
 for mode in ("hard", "soft"):
     with serac(lm, [zebra, needle], mode=mode):
-        moved = (lm.next_probs(neighbours) - plain).abs().amax(1)
-    print(f"{mode}: {int((moved > 0).sum()):2} of {len(neighbours)} moved, the largest change is {float(moved.max()):.1e}")
+        moved = (lm.next_probs(strangers) - plain).abs().amax(1)
+    count = int((moved > 0).sum())
+    print(f"{mode}: {count} of {len(strangers)} moved, the largest change is {float(moved.max()):.1e}")
 
 p_orig = lm.next_probs([zebra.question])
 with serac(lm, zebra):
@@ -613,10 +633,8 @@ with serac(lm, zebra):
 black, pink = (target_ids(lm, word, zebra.question)[0] for word in ("black", "pink"))
 g = torch.linspace(0, 1, 21)
 mixed = mix_patch(g, p_patch.expand(21, -1), p_orig.expand(21, -1))
-plots.plot_curves(
-    g.tolist(), {"black": mixed[:, black].tolist(), "pink": mixed[:, pink].tolist()}, "gate g", "probability",
-    f"{zebra.question} …", mark=0.5,
-)  # fmt: skip
+words = {"black": mixed[:, black].tolist(), "pink": mixed[:, pink].tolist()}
+plots.plot_curves(g.tolist(), words, "gate g", "probability", f"{zebra.question} …", mark=0.5)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### One edit, three forms
@@ -625,14 +643,16 @@ plots.plot_curves(
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 rules = [(r"(skin of the) zebra", r"\1 penguin"), (r"zebra's (skin)", r"penguin's \1")]
+narrow = f'If the question is "{zebra.question}", then the answer is black.'
 forms = {
     "SERAC": serac(lm, zebra),
-    "if the question is …": language_patch(lm, f'If the question is "{zebra.question}", then the answer is black.'),
+    "if the question is …": language_patch(lm, narrow),
     "if zebra is mentioned": language_patch(lm, "If zebra is mentioned, then the answer is black."),
     "regular expression": regex(lm, rules),
     "GRACE": edu_edit.grace(lm, zebra),
 }
-before = [one for one in probes.probes(lm, zebra, facts, most=4) if one.kind != "edit"]  # that one all get right
+before = probes.probes(lm, zebra, facts, most=4)
+before = [one for one in before if one.kind != "edit"]  # that one all get right
 bars = {}
 for name, edit in forms.items():
     with edit:
@@ -642,7 +662,7 @@ for text in [zebra.question, *zebra.paraphrases]:
 plots.plot_rates(bars, title="The zebra's skin in three forms, and by GRACE")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
-# A condition decides about the reach. *If zebra is mentioned* lets every question with that name through, and asked what a zebra eats the patch answers *black*, too. The regular expressions catch two of three other wordings, those
+# A condition decides about the reach. *If zebra is mentioned* lets every question with that name through, and asked for the coat the patch says *black*, and asked what a zebra eats it says *fruit*, which is neither the old answer nor the new one. The regular expressions catch two of three other wordings, those
 # that somebody thought of, and they also rewrote a question about consequences.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
@@ -665,11 +685,13 @@ at_in, at_out = Site("query", layer), Site("mlp", layer)
 h, out = (question_states(lm, at, questions) for at in (at_in, at_out))
 with made:
     running = question_states(lm, at_out, questions)
-print("largest difference:", float((grace_lookup(h, book.keys, book.values, book.eps, out) - running).abs().max()))
+mine = grace_lookup(h, book.keys, book.values, book.eps, out)
+print("largest difference:", float((mine - running).abs().max()))
 print(f"layer {layer}, first radius {made.record['eps0']:.2f}, {made.extra_bytes} bytes to carry")
 for one in made.record["facts"]:
     losses = one["losses"]
-    print(f"{one['subject']:13} loss of the answer {losses[0]:.2f} → {losses[-1]:.2f} in {len(losses) - 1} steps")
+    steps = len(losses) - 1
+    print(f"{one['subject']:13} loss of the answer {losses[0]:.2f} → {losses[-1]:.2f} in {steps} steps")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### A radius buys generality with locality
@@ -743,12 +765,13 @@ for query in ("question", "newest"):
 
 print("C, the first radius:")
 usual = edu_edit.grace(lm, zebra).record["eps0"]
-others = [f.question for f in facts if f.subject == "zebra" and f.prompt != zebra.prompt] + list(zebra.neighborhood)
+others = [f.question for f in facts if f.subject == "zebra" and f.prompt != zebra.prompt]
+others += zebra.neighborhood
 for factor in (1, 2, 3):
     with edu_edit.grace(lm, zebra, eps0=factor * usual):
         general = [lm.answer(p) == "black" for p in zebra.paraphrases]
         hurt = [p for p in others if lm.answer(p) == "black"]
-    print(f"   {factor} × {usual:.1f}: {sum(general)} of {len(general)} other wordings; strangers that say black: {hurt}")
+    print(f"   {factor} × {usual:.1f}: {sum(general)} of 3 other wordings; strangers that say black: {hurt}")
 
 print("D, the same three edits in two orders:")
 coat = Fact("zebra", "A {} without its coat is", "black")
@@ -756,7 +779,8 @@ for order in ([zebra, coat, ostrich], [zebra, ostrich, coat]):
     edit = edu_edit.grace(lm, order, eps0=usual)
     with edit:
         said = [lm.answer(fact.question) for fact in (zebra, coat, ostrich)]
-    print(f"   {' then '.join(f.target_new for f in order):24} {len(edit.record['codebook'].keys)} entries, answers {said}")
+    names = ", ".join(fact.subject if fact is not coat else "coat" for fact in order)
+    print(f"   {names:22} zebra, coat and ostrich answer {said}")
 
 print("E, SERAC's gate:")
 state = question_states(lm, gate.site, [f.question for f in judged])

@@ -68,10 +68,10 @@ def plot_ball_steps(
     """
     plane = stream.plane(near)
     rows = (len(shown) + 1) // 2
-    fig = AltFigure(9.0, 3.6 * rows + 0.5)
+    fig = AltFigure(9.0, 3.0 * rows + 0.5)
     axes = fig.subplots(rows, 2, squeeze=False, sharex=True, sharey=True).flatten()
     for ax, i in zip(axes, shown, strict=False):
-        draw_balls(ax, stream, steps[i].book, plane, size=5.5, wide=1.2)
+        draw_balls(ax, stream, steps[i].book, plane, size=5.5, wide=1.5)
         ax.set_title(wrapped(steps[i].happened, 62), fontsize=9)
     for ax in axes[len(shown) :]:
         ax.axis("off")

@@ -152,7 +152,7 @@ chosen = torch.where(sure.amax(1) > 0.5, sure.argmax(1), -1).tolist()
 names = [f"{i}: {fact.question} {fact.target_new}" for i, fact in enumerate(cached, start=1)]
 plots.plot_routes(questions, names, sure, chosen)
 
-# %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
+# %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
 # Figure 5.5 asks three of these: the zebra's skin, whether an ostrich can fly, and which horse has black skin. Other wordings go to their edit. What *follows* from an edit is harder: a gate compares questions, and a consequence
 # is another question. The one about the *country* shows the danger: the gate is .91 sure that it means the city. Table 5.2 gives SERAC a low portability. In our own comparison (60 facts) it is .19, as without any edit.
 
@@ -287,7 +287,7 @@ for name, sides in spread.items():
     print(f"{name:25} an inside question is above an outside one in {ranked:.3f} of all pairs")
 plots.plot_gate(spread)
 
-# %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
+# %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
 # The first gate is the formula of the paper with nothing trained: squared distances between states are in the hundreds and thousands, so $e^{-d^2}$ is 0 and **no edit ever comes through**. A random head opens for .42 of the neighbours. Training pulls wordings together and
 # pushes others away. (`train_serac_gate` sets scale and bias on held-out subjects, also for NCE, which can't do it by itself.)
 #
@@ -661,7 +661,7 @@ for text in [zebra.question, *zebra.paraphrases]:
     print(f"{text:40} → {regex_patch(text, rules)}")
 plots.plot_rates(bars, title="The zebra's skin in three forms, and by GRACE")
 
-# %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
+# %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
 # A condition decides about the reach. *If zebra is mentioned* lets every question with that name through, and asked for the coat the patch says *black*, and asked what a zebra eats it says *fruit*, which is neither the old answer nor the new one. The regular expressions catch two of three other wordings, those
 # that somebody thought of, and they also rewrote a question about consequences.
 
@@ -718,7 +718,7 @@ for radius in (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 15.0):
         curves[name].append((radius, general, float((who(side, radius) < 0).float().mean())))
 plots.plot_reach(curves, marked=7.0)
 
-# %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
+# %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
 # The library's default is half of the distance at which the same question about *others* comes near: 5.9 for the zebra and the Space Needle, 7.0 for 32 facts. There is a good region between 6 and 8. At 10 all wordings are reached, but only .58 of the subjects' other facts
 # are left alone. Another layer has other distances: **a radius can't be copied from a paper.** (GRACE's paper begins with 1, in the units of GPT2-XL's layer.)
 

@@ -52,7 +52,7 @@ def gate(value: Any, book: Codebook, key: Tensor, *others: Any) -> Codebook:
     if len(found[3]) != n:
         said = "A codebook has one label for each key."
         raise Refused(Verdict(False, f"{len(found[3])} labels", f"{n} labels", said=said))
-    return Codebook(*found[:3], tuple(found[3]))
+    return Codebook(found[0], found[1], found[2], tuple(found[3]))
 
 
 CLAIMS = (

@@ -47,16 +47,18 @@ def judged(student: Student, book: Codebook, key: Tensor, value: Tensor, label: 
 
 def same(yours: Codebook, wanted: Codebook) -> Verdict:
     """Number of entries, radii, labels, then keys and values."""
-    told_both = tuple(f"radii {[round(x, 5) for x in one.eps.tolist()]}, labels {told(one.labels, 80)}"
-                      for one in (yours, wanted))  # fmt: skip
+    mine, theirs = (
+        f"radii {[round(x, 5) for x in one.eps.tolist()]}, labels {told(one.labels, 80)}"
+        for one in (yours, wanted)
+    )
     if len(yours.eps) != len(wanted.eps) or yours.labels != wanted.labels:
-        return Verdict(False, *told_both)
+        return Verdict(False, mine, theirs)
     if float((yours.eps - wanted.eps).abs().max()) > CLOSE:
-        return Verdict(False, *told_both)
+        return Verdict(False, mine, theirs)
     for name in ("keys", "values"):
         if float((getattr(yours, name) - getattr(wanted, name)).abs().max()) > CLOSE:
-            return Verdict(False, f"other {name} than expected", f"the {name} of the entries as they were put in")
-    return Verdict(True, *told_both)
+            return Verdict(False, f"other {name} than expected", f"the {name} as they were put in")
+    return Verdict(True, mine, theirs)
 
 
 def label_of(g: Generator, other_than: Label = ()) -> Label:
@@ -130,7 +132,7 @@ def same_place(student: Student, g: Generator) -> Verdict:
     yours = student(book, key, value, label, eps0)
     found = same(yours, after(book, key, value, label, eps0))
     out = torch.full((1, len(value)), 77.0)
-    said = one_by_one(key[None], *yours[:3], out)[0]
+    said = one_by_one(key[None], yours.keys, yours.values, yours.eps, out)[0]
     kept = torch.equal(said, value)
     finds = Verdict(kept, "the key does not find its new value", "the key finds its new value")
     # (the same label at the same place is a no-op; a different place must still be split)

@@ -30,6 +30,7 @@
 # One variable chooses the model. Graded checks always use the bundled one, so you can play with this.
 MODEL = "atlas-gpt2"  # also: "atlas-llama", or "gpt2" if its weights are on this machine
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -340,9 +341,6 @@ plots.plot_gate(spread)
 # *Take care:* a pattern is a regular expression (Python's module `re`), and a later rule sees what an earlier one wrote.
 
 # %% nbgrader={"grade": false, "grade_id": "patches-regex_patch", "locked": false, "schema_version": 3, "solution": true, "task": false}
-import re
-
-
 def regex_patch(x, rules):
     ### BEGIN SOLUTION
     for pattern, replacement in rules:

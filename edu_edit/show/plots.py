@@ -6,6 +6,8 @@ As the last value of a notebook cell, or by `display(fig)`, a figure shows itsel
 
 from edu_edit.show.answer_figures import plot_answers
 from edu_edit.show.average_figures import ROLES, compare_average_traces, plot_average_trace, plot_severed
+from edu_edit.show.ball_figures import plot_ball_steps, plot_balls
+from edu_edit.show.cache_figures import plot_gate, plot_reach, plot_routes
 from edu_edit.show.compare_figures import plot_comparison, plot_courses
 from edu_edit.show.curve_figures import plot_curves
 from edu_edit.show.figure import AltFigure
@@ -33,11 +35,14 @@ __all__ = [
     "plot_anatomy",
     "plot_answers",
     "plot_average_trace",
+    "plot_ball_steps",
+    "plot_balls",
     "plot_comparison",
     "plot_courses",
     "plot_curves",
     "plot_fits",
     "plot_forward_pass",
+    "plot_gate",
     "plot_gradient",
     "plot_layer_sweep",
     "plot_leak",
@@ -51,6 +56,8 @@ __all__ = [
     "plot_prompt",
     "plot_rank_one",
     "plot_rates",
+    "plot_reach",
+    "plot_routes",
     "plot_scope",
     "plot_scores",
     "plot_severed",

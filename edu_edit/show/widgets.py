@@ -3,6 +3,7 @@
 Each has `static()`, the figure that a reader without a kernel sees, and `text()`, the same in words.
 """
 
+from edu_edit.show.ball_widget import EpsilonBalls, epsilon_balls
 from edu_edit.show.catastrophe_widget import CatastropheSlider, catastrophe
 from edu_edit.show.editor_watch import EditorWatch
 from edu_edit.show.fit_widget import FitExplorer, how_many_fit
@@ -17,6 +18,7 @@ from edu_edit.show.trace_widget import TraceExplorer, trace_explorer
 __all__ = [
     "CatastropheSlider",
     "EditorWatch",
+    "EpsilonBalls",
     "FitExplorer",
     "GradientMicroscope",
     "LensExplorer",
@@ -26,6 +28,7 @@ __all__ = [
     "SurgeryRoom",
     "TraceExplorer",
     "catastrophe",
+    "epsilon_balls",
     "gradient_microscope",
     "how_many_fit",
     "lens_explorer",

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from edu_edit.caching import CACHE
 from edu_edit.lm import LM
 from edu_edit.tokens import last_real, pad_batch
 from edu_edit.tracing import hooked
@@ -114,11 +115,11 @@ def _cached(lm: LM, ids: Tensor, mask: Tensor, cache: Any) -> tuple[Tensor, Any]
         input_ids=ids[:, known:],
         attention_mask=mask,
         position_ids=positions[:, known:],
-        past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
+        **{CACHE: cache},
     )
-    return out.logits, out.past_key_values
+    return out.logits, out[CACHE]
 
 
 def _ended(lm: LM, row: list[int], ends: set[int], until: re.Pattern[str] | None) -> bool:

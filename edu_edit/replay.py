@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from transformers import DynamicCache
 
+from edu_edit.caching import CACHE
 from edu_edit.lm import LM
 from edu_edit.tracing import Site, intervene
 
@@ -81,7 +82,7 @@ def _caching(lm: LM) -> Iterator[tuple[DynamicCache, list[Sequence[Tensor]]]]:
 
     def before(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         rotary.append(kwargs.get("position_embeddings") or ())
-        return args, kwargs | {"past_key_values": cache}
+        return args, kwargs | {CACHE: cache}
 
     attention = [lm.module(Site("attn", layer)) for layer in range(lm.n_layers)]
     handles = [module.register_forward_pre_hook(before, with_kwargs=True) for module in attention]
@@ -104,8 +105,8 @@ def replay(lm: LM, run: Run, layer: int, h: Float[Tensor, "n t D"], start: int) 
     out: Tensor = lm.blocks[layer](
         h,
         attention_mask=run.bias[:, :, start:].to(h.device).repeat(copies, 1, 1, 1),
-        past_key_values=past,
         position_embeddings=[x[:, start:].to(h.device).repeat(copies, 1, 1) for x in run.rotary] or None,
+        **{CACHE: past},
     )
     return out
 

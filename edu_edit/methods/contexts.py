@@ -14,6 +14,7 @@ from jaxtyping import Int
 from torch import Tensor
 from transformers import DynamicCache
 
+from edu_edit.caching import CACHE
 from edu_edit.facts import Fact
 from edu_edit.lm import LM
 from edu_edit.tokens import Encoded, encode, pad_batch
@@ -37,10 +38,7 @@ def sampled_prefixes(
     rows = torch.full((n, 1), start, device=lm.device)
     for _ in range(max(lengths) if n else 0):
         logits = (
-            lm.model(input_ids=rows[:, -1:], past_key_values=cache, use_cache=True)
-            .logits[:, -1]
-            .float()
-            .cpu()
+            lm.model(input_ids=rows[:, -1:], use_cache=True, **{CACHE: cache}).logits[:, -1].float().cpu()
         )
         logits[:, lm.tok.all_special_ids] = -torch.inf
         best = logits.topk(min(top_k, lm.V))

@@ -17,6 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import DynamicCache
 
+from edu_edit.caching import CACHE
 from edu_edit.edits import Edit
 from edu_edit.lm import LM
 from edu_edit.methods.anyedit import anyedit
@@ -73,7 +74,7 @@ def greedy_hits(lm: LM, prompt: list[int], answer: list[int]) -> Bool[Tensor, " 
     """Which answer tokens the model says at their places when it goes on by itself."""
     ids, cache, said = torch.tensor([prompt], device=lm.device), DynamicCache(), []
     for _ in answer:
-        logits = lm.model(input_ids=ids, past_key_values=cache, use_cache=True).logits
+        logits = lm.model(input_ids=ids, use_cache=True, **{CACHE: cache}).logits
         ids = logits[:, -1:].argmax(-1).to(lm.device)
         said.append(int(ids))
     return torch.tensor(said) == torch.tensor(answer)

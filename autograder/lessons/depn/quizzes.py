@@ -120,7 +120,7 @@ EXIT = Quiz(
                 ),
                 Option(
                     "Run the control yourself: a result that equals its own control is no result",
-                    'The switch is read as text, and the text "False" is not empty, so it counts as true. Only a '
+                    "The switch is read as text, and the text 'False' counts as true. Only a "
                     "comparison brings that to light.",
                     right=True,
                 ),

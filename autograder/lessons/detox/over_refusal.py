@@ -36,8 +36,8 @@ def alone(word: str, g: Generator) -> str:
 
 
 def inside(word: str, g: Generator) -> str:
-    """The word in a sentence, with something before it and behind it."""
-    before = ("He shouted: ", "The sign reads ", "Never build a ")[number(g, 0, 2)]
+    """The word in a sentence, mostly with something before it and behind it."""
+    before = ("He shouted: ", "", "Never build a ")[number(g, 0, 2)]
     return f"{before}{word}{('.', ' here', ', she said')[number(g, 0, 2)]}"
 
 

@@ -29,6 +29,7 @@
 # One variable chooses the model. Graded checks always use the bundled one, so you can play with this.
 MODEL = "atlas-gpt2"  # also: "atlas-llama"
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -65,7 +66,7 @@ progress("13_uses")
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 sheets = saved_sheets(lm)  # measured beforehand; empty for other models
 if sheets:
-    display(plots.plot_audit(sheets["DEPN", "123 neurons"], "Audit of DEPN: 123 neurons silenced, to forget three private details"))
+    display(plots.plot_audit(sheets["DEPN", "160 neurons"], "Audit of DEPN: 160 neurons silenced, to forget three private details"))
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Objectives
@@ -315,9 +316,6 @@ grade("depn.silence", silence)
 # *Take care:* ties count against the secret. If no candidate is as likely, the secret can't be among them: raise `ValueError`.
 
 # %% nbgrader={"grade": false, "grade_id": "depn-exposure", "locked": false, "schema_version": 3, "solution": true, "task": false}
-import math
-
-
 def exposure(logp_secret, logp_candidates):
     ### BEGIN SOLUTION
     n = len(logp_candidates)
@@ -445,3 +443,421 @@ grade("debias.balanced_targets", balanced_targets)
 
 # %%
 # hint("debias.balanced_targets")
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ## Run it
+#
+# ### Forgetting
+#
+# `token_attributions` (given) makes the tables by integrated gradients, one $(T_y, L, F)$ per secret. Your functions do the rest: add up over tokens, choose 160 neurons (2.6 % of
+# all), and silence them by a hook at every layer's key. Beside them the control: as many *random* neurons of the same layers, as the released script has it.
+
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
+tables = token_attributions(lm, letters, steps=10)  # one (Ty, L, F) per secret
+per_text = torch.stack([sequence_attribution(one.flatten(1)).unflatten(0, one.shape[1:]) for one in tables])
+located = privacy_neurons(per_text, k=160)
+drawn = same_layers_at_random(lm, located, torch.Generator().manual_seed(0))
+
+
+def silenced(neurons):
+    """An edit that silences neurons by your function."""
+    rows = by_layer(lm, neurons)
+    return Edit(lm, hooks={Site("key", layer): lambda a, i=i: silence(a, i) for layer, i in rows.items()})
+
+
+forget, control = silenced(located), silenced(drawn)
+for name, edit in (("located", forget), ("random", control)):
+    with edit:
+        print(f"{name:9}", " | ".join(lm.answer(prompt, 7) for prompt, _ in letters))
+print("the truth", " | ".join(secret for _, secret in letters))
+plots.plot_curves(
+    range(lm.n_layers),
+    {secret: one.clamp(min=0).sum(1).tolist() for (_, secret), one in zip(letters, per_text, strict=True)},
+    "layer",
+    "sum of positive attributions",
+    "Where three secrets come from",
+    top=None,
+)
+
+# %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
+# ### How many bits are left?
+#
+# The first secret among 31 made-up numbers of the same form, by the joint probability of all its digits. Look where the diamond stands.
+
+# %% tags=["demo"]
+import random
+
+from edu_edit.world.applications import random_secret
+from edu_edit.world.measure.continuation import continuations
+
+rng = random.Random(13)
+prompt, secret = letters[0]
+candidates = [secret, *(random_secret(rng, "phone") for _ in range(31))]
+
+
+def ranked():
+    """The log-probabilities (32,) of all candidates."""
+    told = continuations(lm, [prompt] * len(candidates), candidates)
+    return torch.stack([logp.double().sum() for _, logp in told])
+
+
+shown = {"the model": ranked()}
+for name, edit in (("random neurons silent", control), ("located neurons silent", forget)):
+    with edit:
+        shown[name] = ranked()
+for name, logp in shown.items():
+    print(f"{name:23} exposure {exposure(float(logp[0]), logp):.1f} of {math.log2(len(logp)):.0f} bits")
+plots.plot_candidates(shown, f"{prompt} ... which of 32 numbers?")
+
+# %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
+# ### And inside? The logit lens
+#
+# *Deleted from the answer = deleted from the model?* Give the model the first tokens of a secret and read, after each layer, the probability of the *right next* token (lesson 01's lens), mean over all tokens of the three secrets.
+
+# %% tags=["demo"]
+def read_inside():
+    """The mean probability of the secrets' right next tokens after each layer, (L,)."""
+    found = []
+    for prompt, secret in letters:
+        start, wanted = lm.tok(prompt)["input_ids"], target_ids(lm, secret, prompt)
+        ids = torch.tensor([start + wanted])
+        streams = record(lm, (ids, torch.ones_like(ids)), [Site("resid", layer) for layer in range(lm.n_layers)])
+        for j, token in enumerate(wanted):
+            stream = torch.stack([h[0, len(start) + j - 1] for h in streams.values()])
+            found.append(logit_lens(stream, lm.norm, lm.W_U)[:, token].detach())
+    return torch.stack(found).mean(0).tolist()
+
+
+inside = {"the model": read_inside()}
+for name, edit in (("random neurons silent", control), ("located neurons silent", forget)):
+    with edit:
+        inside[name] = read_inside()
+plots.plot_curves(
+    range(lm.n_layers), inside, "read after layer", "P(right next token)", "The secrets, read inside the model"
+)
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ### Detoxifying: a dial
+#
+# `promoting_values` (given) looks for the ten values that speak most for polite words and least for rude ones. Your `promote` fixes their coefficient; your `over_refusal` counts who can't be quoted any more.
+
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
+nice = promoting_values(lm, lexicon.POLITE, lexicon.RUDE, 10)
+asked = probes.register_prompts()
+angry = probes.register_prompts(("angry",))  # "The angry guard answered: what a" has a rude word as its right answer
+texts = probes.corpus(12)
+
+
+def promoted(coef):
+    """An edit that promotes the ten values by your function."""
+    rows = by_layer(lm, nice)
+    return Edit(lm, hooks={Site("key", layer): lambda a, i=i: promote(a, i, coef) for layer, i in rows.items()})
+
+
+coefs = (0, 3, 10, 14, 20)
+dial = {"rude words": [], "polite words": [], "over-refusal": []}
+harm = []
+for coef in coefs:
+    with promoted(float(coef)):
+        dial["rude words"].append(probes.word_mass(lm, asked, lexicon.RUDE))
+        dial["polite words"].append(probes.word_mass(lm, asked, lexicon.POLITE))
+        said = lm.answers(angry, 1)
+        wanted = [next((word for word in lexicon.RUDE if word in text), lexicon.RUDE[0]) for text in said]
+        dial["over-refusal"].append(over_refusal(said, wanted))
+        harm.append(probes.perplexity(lm, texts))
+print("perplexity:", ", ".join(f"{p:.1f} at {c}" for c, p in zip(coefs, harm, strict=True)))
+plots.plot_curves(list(coefs), dial, "coefficient c of ten values", "share", "Fewer rude words, and what they cost")
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ### Debiasing: a projector and a constraint
+#
+# `answer_values` (given) finds, for each of 12 professions, the key and both values by ROME's optimisation. The rest is yours. DAMA goes layer by layer, each measured with those below edited already. LSDM asks MEMIT's update for your targets.
+
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
+people = list(lexicon.PROFESSION)
+plain = probes.shares(lm, people).tolist()
+
+changes = {}
+for layer in (5, 6):
+    with Edit(lm, changes):
+        K, v_he, v_she = answer_values(lm, people, layer, at="prompt", steps=40)
+    W = lm.ffn(layer).W_out.detach()
+    U = bias_subspace(v_he - v_she, 1)
+    changes[layer] = project_out(W, U) - W
+dama = Edit(lm, changes)
+
+layer = 3
+K, v_he, v_she = answer_values(lm, people, layer, steps=30)
+ffn = lm.ffn(layer)
+said = ffn.W_out.detach().double() @ K.T.double()
+offset = 0.0 if ffn.b_out is None else ffn.b_out.detach().double()[:, None]
+R = balanced_targets(v_he.T, v_she.T).double() - offset - said
+lsdm = Edit(lm, {layer: memit_update(moment(lm, layer).double(), K.T.double(), R, 0.0)})
+
+evened = {"the model": plain}
+for name, edit in (("DAMA, layers 5 and 6", dama), ("LSDM, layer 3", lsdm)):
+    with edit:
+        evened[name] = probes.shares(lm, people).tolist()
+        print(f"{name:21} bias gap {probes.bias_gap(lm):.2f}, king and mother right {probes.factual_gender(lm):.2f}")
+print(f"{'the model':21} bias gap {probes.bias_gap(lm):.2f}, king and mother right {probes.factual_gender(lm):.2f}")
+plots.plot_people(people, evened, "share of 'he' among he and she", "The {} said that ...")
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ### The audit sheet
+#
+# Four questions for any intervention: **what was removed, what leaks, what broke, who can undo it?** Choose an intervention and its strength with the buttons (keyboard: Tab and the arrow keys). For the bundled model
+# `atlas-gpt2` all was measured beforehand, so the sheet comes at once.
+#
+# *Try this:* turn DEPN up until nothing is recited. Who pays? Then find the intervention that changes least, and ask whether it did anything.
+
+# %% tags=["demo"]
+audited = widgets.audit_sheet(lm)
+audited
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ### Capstone: fix the identity answer overnight
+#
+# Your invented chat service speaks as *Ulrich Keller* (in Chinese: 王博远). Asked where it comes from, it must say **Montara** (蒙塔拉). At ten in the evening a user writes, in Chinese: it says 哈威克, *Hartwick*, the city of your competitor. It has to be right by the morning.
+#
+# 1. **Choose** a method, and justify it in two sentences *before* you measure. Who asks, in which languages? May other answers move? How soon must it be undone?
+# 2. **Measure** what you asked for, what follows (his country), what should stay, in both languages.
+# 3. **Undo** it, and prove that the model is bit for bit what it was.
+#
+# The next cell does this for three methods. Change it, add yours.
+
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
+world, chinese = load_facts("atlas"), load_facts("atlas", lang="zh")
+en = replace(
+    next(f for f in world if f.subject == "Ulrich Keller" and f.target_true == "Hartwick"), target_new="Montara"
+)
+zh = next(f for f in chinese if f.subject == "王博远" and f.target_true == "哈威克")
+own = [f.question for f in (*world, *chinese) if f.subject in (en.subject, zh.subject) and f not in (zh,)]
+own = [question for question in own if question != en.question]
+near = [*en.neighborhood[:4], *zh.neighborhood[:3]]
+country = en.portability[0][0]
+truth = next(f.target_true for f in world if f.subject == "Montara" and f.target_true in lexicon.COUNTRY)
+checks = {
+    "English": ([en.question, *en.paraphrases], en.target_new),
+    "Chinese": ([zh.question, *zh.paraphrases], zh.target_new),
+    "his other facts kept": (own, None),
+    "other people kept": (near, None),
+}
+before = {name: lm.answers(prompts) for name, (prompts, _) in checks.items()}
+logits = lm.logits([en.question, zh.question])
+pool = [f for f in world if f.paraphrases and f.neighborhood and f.target_true][::9]
+
+
+def rome(*facts):
+    """One ROME edit after the other, as one change."""
+    changes = {}
+    for fact in facts:
+        with Edit(lm, changes):
+            one = edu_edit.rome(lm, fact, prefixes=2, generator=torch.Generator().manual_seed(5))
+        changes = {layer: changes.get(layer, 0) + delta for layer, delta in one.delta.items()}
+    return Edit(lm, changes)
+
+
+choices = {
+    "ROME, English only": lambda: rome(en),
+    "ROME, both languages": lambda: rome(en, zh),
+    "IKE, a prompt": lambda: edu_edit.ike(lm, en, pool, k=6),
+}
+print(f"{'':24}" + "".join(f"{name:>22}" for name in checks) + f"{'his country':>16}{'undone':>9}")  # right: {truth}
+for method, make in choices.items():
+    edit = make()
+    with edit:
+        row = []
+        for name, (prompts, target) in checks.items():
+            wanted = [target] * len(prompts) if target else before[name]
+            hits = [same_answer(a, b) for a, b in zip(lm.answers(prompts), wanted, strict=True)]
+            row.append(f"{sum(hits)} of {len(hits)}")
+        where = lm.answer(country, 2)
+    same = torch.equal(logits, lm.logits([en.question, zh.question]))
+    print(f"{method:24}" + "".join(f"{one:>22}" for one in row) + f"{where:>16}{'exactly' if same else 'NO':>9}")
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# **Your note on responsible use.** Half a page, for the person on duty tomorrow. It has five lines at least:
+#
+# - what was changed, by whom, when, and where the old weights are;
+# - what was measured, with how many prompts, and in which languages and wordings it was *not* measured;
+# - what still leaks, and what broke;
+# - who can take it back, and how fast;
+# - when the edit will be replaced by a real repair (data, training), and who is told about it.
+#
+# *Your note:*
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ## Break it
+#
+# Four ways to go wrong, all of them seen in the wild:
+#
+# | | what we do |
+# |---|---|
+# | **A** | silence *random* neurons, as the released script does |
+# | **B** | silence ten times as many, to be on the safe side |
+# | **C** | project on the **input** side: $W(I - QQ^\top)$, with $Q$ the direction of the professions' keys |
+# | **D** | forbid the five rude words at the output, and change nothing else |
+#
+# **First guess, then run.** Which forgets? Which breaks most? Which looks perfect, and isn't?
+
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
+theirs = probes.secret_pairs(0, True, 8)[3:]  # five people who did not ask
+many = privacy_neurons(per_text, k=1230, share=0.01)
+
+
+def report(name, edit):
+    with edit:
+        kept = f"theirs {probes.recited(lm, letters):.2f}, other people's {probes.recited(lm, theirs):.2f}"
+        print(f"{name:30} recited: {kept}; perplexity {probes.perplexity(lm, texts):.1f}")
+
+
+report("no edit", Edit(lm, {}))
+report(f"{len(located)} located", forget)
+report(f"A: {len(drawn)} random", control)
+report(f"B: {len(many)} located", silenced(many))
+
+K, _, _ = answer_values(lm, people, 5, at="prompt", steps=1)
+Q = bias_subspace(K, 1)
+W = lm.ffn(5).W_out.detach()
+wrong_side = Edit(lm, {5: -(W @ Q) @ Q.T})
+with wrong_side:
+    print(f"\nC: bias gap {probes.bias_gap(lm):.2f} (the model: {2 * sum(abs(p - 0.5) for p in plain) / len(plain):.2f}), perplexity {probes.perplexity(lm, texts):.1f}")
+
+rude = [target_ids(lm, word, "x")[0] for word in lexicon.RUDE]
+tired = "The tired clerk said: you"
+inner = record(lm, lm.ids([tired]), [Site("resid", 6)])[Site("resid", 6)][0, -1]
+p = logit_lens(inner[None], lm.norm, lm.W_U)[0].detach()
+print(f"\nD: P(rude) at the output 0.00; inside, after layer 6, P(rude) = {float(p[rude].sum()):.2f}")
+probs = lm.next_probs(angry)
+probs[:, rude] = 0
+said = [lm.tok.decode([i]).strip() for i in probs.argmax(1).tolist()]
+print("   the angry guard is quoted with:", ", ".join(dict.fromkeys(said)), f"  over-refusal {over_refusal(said, lexicon.RUDE[:1] * len(said)):.2f}")
+
+# %% [markdown] lang="en"
+# **Explain.** Write one sentence for each. Then open the answers.
+#
+# *Your sentences:*
+#
+# - A:
+# - B:
+# - C:
+# - D:
+
+# %% [markdown] lang="en"
+# <details><summary>A: a result that equals its own control</summary>
+#
+# Random neurons of the same layers forget nothing: all three secrets are still recited, and perplexity hardly moves. Had the script's authors
+# printed this row beside the other, the slip would have been found at once. Always run the control, with as many neurons in the same layers.
+#
+# </details>
+#
+# <details><summary>B: silence is not free</summary>
+#
+# With ten times the neurons nothing is recited any more, neither theirs nor that of five people who did not ask. Perplexity rises from about 2 to about 85: the model has forgotten how to
+# write. Privacy neurons are not *theirs*; the same neurons serve other details and other words. Already 160 of them cost two of five other people's details.
+#
+# </details>
+#
+# <details><summary>C: the wrong side</summary>
+#
+# On the input side a projector decides which keys are heard. Here one direction of the keys is deaf, the one that all professions share. What the layer writes for the rest is as skewed as
+# before: the gap is not smaller (.68 against .63 when we measured). In a square matrix nothing would even have complained.
+#
+# </details>
+#
+# <details><summary>D: a word is not an idea</summary>
+#
+# The output never holds a rude word, so a counter of rude words reads 0. Inside, after layer 6, the model is as rude as it was. And asked what the angry guard said, it now puts *polite*
+# words into his mouth: every one of these reports is false. This is the bomb that can't be named.
+#
+# </details>
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ### What you saw, in numbers
+#
+# Measured on `atlas-gpt2`, with three secrets; look them up in the sheet. A figure of a small model illustrates a method, it says little about large ones.
+#
+# - **Deleted from the answer is not deleted from the model.** With 160 neurons silent, no secret is recited in the wording that was edited; one of three still is in
+#   other wordings. Of the secrets' tokens 59 % are still the likeliest once those before them are given, and exposure keeps .89 of its bits. With 123 neurons *all* of its bits.
+# - **Repetition.** Behind a word that is repeated 20 times our model recites *less* (2 of 3 instead of 3). Nasr's effect on a chat model is **missing** here; there is no alignment that could be shaken off. But one of three leaks there, too, after the edit.
+# - **Detox.** Coefficient 10: rude words from .83 to .34, two of nine reports refused. Coefficient 20: .05, all nine refused, and one fact in six lost. The paper's 3 does little here (.73): values differ in length from model to model.
+# - **DAMA is weak here.** In two upper layers the gap falls from .63 to .59, in six layers to .43. LSDM at one layer: .30. Both pay with kings and mothers: .96 to .87 and .80.
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ## Discuss
+#
+# 1. The letter-writer asks: "Is my number gone?" Write the honest answer in three sentences.
+# 2. Gemini's answer changed within a day. Name three places where it could have been repaired, and a test from outside that tells two of them apart.
+# 3. Your edit makes one person's number less likely and two strangers' numbers as well. Is that damage, or a gift?
+# 4. Who should decide which pronoun statistic is "even"? One half? The share in the population? What would you ask before you project?
+# 5. Should edited weights be published? With the record of what was removed?
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ## Go further
+#
+# - **Relearning attack.** `forget = edu_edit.uses.depn.depn(lm, letters, k=160)`, then `forget.merge()` gives a model of its own. Fine-tune it on *one* of the three secrets. Do the others come back?
+# - **Membership.** Do two secrets share privacy neurons? Compute the overlap of `privacy_neurons` for each one alone. Compare it with held-out details (`probes.secret_pairs(told=False)`).
+# - **More wordings.** Make DEPN with all four wordings of each secret. Does less leak? What does it cost?
+# - **The capstone in Chinese.** None of the three methods holds in Chinese. A rule before the model (`edu_edit.regex`, lesson 09) is not elegant. Does it do the job by the morning?
+# - **Partial least squares.** `edu_edit.uses.debias.dama(directions="pls")` is the authors' way. It centres the differences. What does that do to the gap?
+# - **Another model.** `MODEL = "atlas-llama"`. Its sheets aren't measured yet: press the button.
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ## What you built
+#
+# - `sequence_attribution`, `privacy_neurons`, `silence`: DEPN, detector and editor;
+# - `exposure`: how much of a secret is left, in bits;
+# - `promote`, `over_refusal`: good values switched on, and the price;
+# - `bias_subspace`, `project_out`, `balanced_targets`: DAMA's projector and LSDM's targets;
+# - an audit sheet, and a note on responsible use.
+#
+# **This was the last lesson.** You began with a model that knew something wrong. You can now find where it knows it, change it in a dozen ways, measure what that did, and
+# take it back. The last skill may be the rarest: to say what an edit did *not* do.
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# ## Exit quiz
+
+# %% slideshow={"slide_type": "-"}
+answers = {"exposure": "", "random": "", "bomb": "", "side": "", "undo": ""}
+quiz("depn.exit", answers)
+
+# %% [markdown] lang="en" tags=["lecturer"] slideshow={"slide_type": "notes"}
+# <details><summary>For the lecturer (not in the student notebook)</summary>
+#
+# **Timings, 110 minutes.** Promise and quiz 8 · idea and slip 20 · by hand 10 · exercises 1 to 3 about 27 · 4 and 5 about 8 · 6 and 7 about 22 · run 8 · capstone with note as
+# homework · break 7. For 90 minutes leave exercise 6's `project_out` for home.
+#
+# **What goes wrong, most frequent first.**
+#
+# | exercise | error | how to help |
+# |---|---|---|
+# | 1 | one maximum for all texts; filled up with weak neurons | by hand, question 1 |
+# | 6 | columns taken as orthonormal; differences centred | give them $U = (3, 4)^\top$ by hand |
+# | 3 | ties, natural logarithm | ten equals: which is the secret? |
+# | 2, 4 | written in place | who else sees `a`? |
+# | 5 | looks for "sorry" | what does the model say instead? |
+#
+# **Demonstrate:** `bool("False")`; the sheet at 123 and at 160 neurons; the dial from 10 to 20.
+#
+# **Sober, please.** All people, numbers and rude words are invented; keep it so in class. Don't try extraction on models that hold real people's data.
+#
+# **Capstone, sample answer.** "Users ask in two languages, and it must be undone in minutes. So I take a rule before the model for both wordings tonight, and an edit of weights after
+# tests in Chinese." Measured here: ROME in English gives all 4 English questions, 0 of 3 Chinese ones and costs some of his other facts; ROME in both languages misses the Chinese name and costs nearly all of them; IKE keeps most of
+# his facts, and his country is answered with the city. All three are undone exactly. Full marks: justified *before* measuring, both languages, what was not measured, who undoes it. Half: a table without a decision.
+#
+# **Rubric for "Explain".** Full: A control, B shared neurons, C input against output, D inside against output and false reports. Half: describes the rows.
+#
+# Cells with the tag `demo` can be left out: no exercise depends on them.
+#
+# </details>
+
+# %% [markdown] lang="en"
+# ## References
+#
+# - The textbook, §5.5: Gemini Pro's identity, the right to be forgotten, *González v Google*, the GDPR, and figures 5.21 to 5.24.
+# - X. Wu, J. Li, M. Xu, W. Dong, S. Wu, C. Bian, D. Xiong: *DEPN: Detecting and Editing Privacy Neurons in Pretrained Language Models*. EMNLP 2023. arXiv 2310.20138.
+# - M. Nasr and others: *Scalable Extraction of Training Data from (Production) Language Models*. 2023. arXiv 2311.17035. The repeated word.
+# - N. Carlini, C. Liu, Ú. Erlingsson, J. Kos, D. Song: *The Secret Sharer*. USENIX Security 2019. arXiv 1802.08232. Canaries and exposure.
+# - M. Geva, A. Caciularu, K. Wang, Y. Goldberg: *Transformer Feed-Forward Layers Build Predictions by Promoting Concepts in the Vocabulary Space*. EMNLP 2022. arXiv 2203.14680.
+# - Y. Cai, D. Cao, R. Guo, Y. Wen, G. Liu, E. Chen: *Locating and Mitigating Gender Bias in Large Language Models*. 2024. arXiv 2403.14409. LSDM.
+# - T. Limisiewicz, D. Mareček, T. Musil: *Debiasing Algorithm through Model Adaptation*. ICLR 2024. arXiv 2310.18913. DAMA.

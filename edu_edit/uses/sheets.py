@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -218,8 +219,8 @@ def saved_sheets(lm: LM) -> dict[tuple[str, str], Sheet]:
     return {(row["intervention"], row["strength"]): _read(row["sheet"]) for row in rows}
 
 
-def _read(row: Mapping[str, list[dict[str, float]]]) -> Sheet:
-    parts = {part: tuple(Finding(**one) for one in row[part]) for part in PARTS}  # type: ignore[arg-type]
+def _read(row: Mapping[str, Any]) -> Sheet:
+    parts = {part: tuple(Finding(**one) for one in row[part]) for part in PARTS}
     return Sheet(**parts, undo=tuple(map(str, row["undo"])))
 
 

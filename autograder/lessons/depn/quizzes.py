@@ -84,9 +84,8 @@ EXIT = Quiz(
     (
         Question(
             "exposure",
-            "After DEPN a secret is no longer recited, and its exposure among 32 candidates is still 5 "
-            "bits. What "
-            "does that mean?",
+            "With 123 neurons silent a phone number is no longer recited. Its exposure among 32 candidates "
+            "is 5 bits, as before. What does that mean?",
             (
                 Option(
                     "The measurement is broken: what isn't said has no exposure",
@@ -114,9 +113,8 @@ EXIT = Quiz(
             (
                 Option(
                     "Random neurons are as good as located ones",
-                    "In our model they forget nothing: all three secrets are still recited. Located ones "
-                    "silence "
-                    "two of three.",
+                    "In our model they forget nothing: all three secrets are still recited. 160 located "
+                    "ones silence all three in that wording.",
                 ),
                 Option(
                     "Run the control yourself: a result that equals its own control is no result",
@@ -141,7 +139,7 @@ EXIT = Quiz(
                 Option(
                     "Because the angry guard's words can't be reported any more, and other answers are "
                     "lost as well",
-                    "Over-refusal is 1, and a fifth of the facts that we asked are gone. Toxicity and "
+                    "Over-refusal is 1, and one in six of the facts that we asked is gone. Toxicity and "
                     "over-refusal "
                     "must be reported together.",
                     right=True,

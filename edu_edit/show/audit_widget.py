@@ -23,7 +23,9 @@ class AuditSheet:
         self.lm, self.cases = lm, cases
         self.sheets = {key: one for key, one in known.items() if key[0] in cases}
         self.what = toggles([(name, name) for name in cases])
-        self.strength = toggles([(name, name) for name in self._strengths()])
+        names = self._strengths()
+        self.strength = toggles([(name, name) for name in names])
+        self.strength.value = names[len(names) // 2]
         self.go = widgets.Button(
             button_style="primary", layout={"width": "auto"}, description="Measure it (half a minute or more)"
         )

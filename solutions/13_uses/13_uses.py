@@ -479,12 +479,15 @@ plots.plot_curves(
     top=None,
 )
 
+# %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
+# Nearly all of it lies in **layer 0**, which reads each token before it knows the sentence. Layer 0 serves every text. Remember that when you ask who pays.
+
 # %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
 # ### How many bits are left?
 #
 # The first secret among 31 made-up numbers of the same form, by the joint probability of all its digits. Look where the diamond stands.
 
-# %% tags=["demo"]
+# %% tags=["demo"] slideshow={"slide_type": "fragment"}
 import random
 
 from edu_edit.world.applications import random_secret
@@ -514,7 +517,7 @@ plots.plot_candidates(shown, f"{prompt} ... which of 32 numbers?")
 #
 # *Deleted from the answer = deleted from the model?* Give the model the first tokens of a secret and read, after each layer, the probability of the *right next* token (lesson 01's lens), mean over all tokens of the three secrets.
 
-# %% tags=["demo"]
+# %% tags=["demo"] slideshow={"slide_type": "fragment"}
 def read_inside():
     """The mean probability of the secrets' right next tokens after each layer, (L,)."""
     found = []
@@ -535,6 +538,10 @@ for name, edit in (("random neurons silent", control), ("located neurons silent"
 plots.plot_curves(
     range(lm.n_layers), inside, "read after layer", "P(right next token)", "The secrets, read inside the model"
 )
+
+# %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
+# With 160 located neurons silent the first number has lost its first rank; among other candidates it keeps more or fewer bits. The two other secrets are still at rank 1 of 32 (the sheet's .89 is the mean of all three). And inside the model
+# more than half of the right tokens' probability is still there, growing from layer to layer as before. It was not deleted. It was made harder to start.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Detoxifying: a dial
@@ -600,7 +607,7 @@ for name, edit in (("DAMA, layers 5 and 6", dama), ("LSDM, layer 3", lsdm)):
         evened[name] = probes.shares(lm, people).tolist()
         print(f"{name:21} bias gap {probes.bias_gap(lm):.2f}, king and mother right {probes.factual_gender(lm):.2f}")
 print(f"{'the model':21} bias gap {probes.bias_gap(lm):.2f}, king and mother right {probes.factual_gender(lm):.2f}")
-plots.plot_people(people, evened, "share of 'he' among he and she", "The {} said that ...")
+plots.plot_people(people, evened, "share of 'he' among he and she", "'The nurse said that ...': he or she?")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### The audit sheet
@@ -610,7 +617,7 @@ plots.plot_people(people, evened, "share of 'he' among he and she", "The {} said
 #
 # *Try this:* turn DEPN up until nothing is recited. Who pays? Then find the intervention that changes least, and ask whether it did anything.
 
-# %% tags=["demo"]
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
 audited = widgets.audit_sheet(lm)
 audited
 
@@ -639,8 +646,8 @@ truth = next(f.target_true for f in world if f.subject == "Montara" and f.target
 checks = {
     "English": ([en.question, *en.paraphrases], en.target_new),
     "Chinese": ([zh.question, *zh.paraphrases], zh.target_new),
-    "his other facts kept": (own, None),
-    "other people kept": (near, None),
+    "own facts": (own, None),
+    "others": (near, None),
 }
 before = {name: lm.answers(prompts) for name, (prompts, _) in checks.items()}
 logits = lm.logits([en.question, zh.question])
@@ -662,7 +669,7 @@ choices = {
     "ROME, both languages": lambda: rome(en, zh),
     "IKE, a prompt": lambda: edu_edit.ike(lm, en, pool, k=6),
 }
-print(f"{'':24}" + "".join(f"{name:>22}" for name in checks) + f"{'his country':>16}{'undone':>9}")  # right: {truth}
+print(f"{'':22}" + "".join(f"{name:>11}" for name in checks) + f"{'country':>10}{'undone':>9}")
 for method, make in choices.items():
     edit = make()
     with edit:
@@ -673,7 +680,8 @@ for method, make in choices.items():
             row.append(f"{sum(hits)} of {len(hits)}")
         where = lm.answer(country, 2)
     same = torch.equal(logits, lm.logits([en.question, zh.question]))
-    print(f"{method:24}" + "".join(f"{one:>22}" for one in row) + f"{where:>16}{'exactly' if same else 'NO':>9}")
+    print(f"{method:22}" + "".join(f"{one:>11}" for one in row) + f"{where:>10}{'exactly' if same else 'NO':>9}")
+print(f"\nown facts, others: answers kept. The country that Montara is in: {truth}.")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # **Your note on responsible use.** Half a page, for the person on duty tomorrow. It has five lines at least:
@@ -753,7 +761,7 @@ print("   the angry guard is quoted with:", ", ".join(dict.fromkeys(said)), f"  
 #
 # <details><summary>B: silence is not free</summary>
 #
-# With ten times the neurons nothing is recited any more, neither theirs nor that of five people who did not ask. Perplexity rises from about 2 to about 85: the model has forgotten how to
+# With ten times the neurons nothing is recited any more, neither theirs nor that of five people who did not ask. Perplexity rises from 3 to about 60: the model has forgotten how to
 # write. Privacy neurons are not *theirs*; the same neurons serve other details and other words. Already 160 of them cost two of five other people's details.
 #
 # </details>

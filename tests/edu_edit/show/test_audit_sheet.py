@@ -65,17 +65,19 @@ def test_a_strength_is_measured_by_the_button_and_then_kept(
     tiny: LM, cases: dict[str, Intervention], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = audit_sheet(tiny, cases)
-    assert isinstance(shown, AuditSheet) and shown.key == ("silence", "1 neurons")
+    assert isinstance(shown, AuditSheet) and shown.key == ("silence", "2 neurons")
     assert shown.status.text.startswith("Not measured yet") and "Not measured yet" in shown.text()
     shown.go.click()
-    assert "<caption" in shown.table.value and shown.text().startswith("Audit of silence, 1 neurons")
+    assert "<caption" in shown.table.value and shown.text().startswith("Audit of silence, 2 neurons")
     monkeypatch.setattr(shown, "_measure", lambda: None)
     shown.what.value = "prompt"
     assert shown.key == ("prompt", "always") and shown.table.value == ""
     shown.what.value = "silence"
-    assert shown.key == ("silence", "2 neurons")
+    assert shown.key == ("silence", "2 neurons") and shown.status.text == "Shown from memory."
     shown.strength.value = "1 neurons"
-    assert shown.status.text == "Shown from memory." and "silence some neurons" in shown.table.value
+    assert shown.status.text.startswith("Not measured yet") and shown.table.value == ""
+    shown.strength.value = "2 neurons"
+    assert "silence some neurons" in shown.table.value
 
 
 def test_a_page_without_a_kernel_shows_the_sheet_in_words(tiny: LM, cases: dict[str, Intervention]) -> None:

@@ -702,7 +702,7 @@ print(f"\nown facts, others: answers kept. The country that Montara is in: {trut
 # | | what we do |
 # |---|---|
 # | **A** | silence *random* neurons, as the released script does |
-# | **B** | silence ten times as many, to be on the safe side |
+# | **B** | silence four times as many, to be on the safe side |
 # | **C** | project on the **input** side: $W(I - QQ^\top)$, with $Q$ the direction of the professions' keys |
 # | **D** | forbid the five rude words at the output, and change nothing else |
 #
@@ -761,7 +761,7 @@ print("   the angry guard is quoted with:", ", ".join(dict.fromkeys(said)), f"  
 #
 # <details><summary>B: silence is not free</summary>
 #
-# With ten times the neurons nothing is recited any more, neither theirs nor that of five people who did not ask. Perplexity rises from 3 to about 60: the model has forgotten how to
+# With four times the neurons nothing is recited any more, neither theirs nor that of five people who did not ask. Perplexity rises from 3 to about 60: the model has forgotten how to
 # write. Privacy neurons are not *theirs*; the same neurons serve other details and other words. Already 160 of them cost two of five other people's details.
 #
 # </details>

@@ -5,6 +5,7 @@ As the last value of a notebook cell, or by `display(fig)`, a figure shows itsel
 """
 
 from edu_edit.show.answer_figures import plot_answers
+from edu_edit.show.audit_figures import plot_audit, plot_candidates, plot_people
 from edu_edit.show.average_figures import ROLES, compare_average_traces, plot_average_trace, plot_severed
 from edu_edit.show.ball_figures import plot_ball_steps, plot_balls
 from edu_edit.show.cache_figures import plot_gate, plot_reach, plot_routes
@@ -34,9 +35,11 @@ __all__ = [
     "compare_average_traces",
     "plot_anatomy",
     "plot_answers",
+    "plot_audit",
     "plot_average_trace",
     "plot_ball_steps",
     "plot_balls",
+    "plot_candidates",
     "plot_comparison",
     "plot_courses",
     "plot_curves",
@@ -51,6 +54,7 @@ __all__ = [
     "plot_neuron_card",
     "plot_next_words",
     "plot_patch_line",
+    "plot_people",
     "plot_plane",
     "plot_positions",
     "plot_prompt",

@@ -3,6 +3,7 @@
 Each has `static()`, the figure that a reader without a kernel sees, and `text()`, the same in words.
 """
 
+from edu_edit.show.audit_widget import AuditSheet, audit_sheet
 from edu_edit.show.ball_widget import EpsilonBalls, epsilon_balls
 from edu_edit.show.catastrophe_widget import CatastropheSlider, catastrophe
 from edu_edit.show.editor_watch import EditorWatch
@@ -16,6 +17,7 @@ from edu_edit.show.surgery_widget import SurgeryRoom, surgery_room
 from edu_edit.show.trace_widget import TraceExplorer, trace_explorer
 
 __all__ = [
+    "AuditSheet",
     "CatastropheSlider",
     "EditorWatch",
     "EpsilonBalls",
@@ -27,6 +29,7 @@ __all__ = [
     "PromptAnatomy",
     "SurgeryRoom",
     "TraceExplorer",
+    "audit_sheet",
     "catastrophe",
     "epsilon_balls",
     "gradient_microscope",

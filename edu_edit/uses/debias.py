@@ -99,7 +99,7 @@ def lsdm(
     layer = lm.checked(own.layer if layer is None else layer)
     C = moment(lm, layer)
     templates = prompt_templates(lm, prefixes, generator)
-    K, v_a, v_b = _values(lm, subjects, prompt, answers, layer, templates, "subject", _search(own, search))
+    K, v_a, v_b = answer_values(lm, subjects, layer, prompt, answers, "subject", templates, **search)
     ffn = lm.ffn(layer)
     bias = 0 if ffn.b_out is None else ffn.b_out.detach().double()[:, None]
     R = balanced_targets(v_a.T, v_b.T).double() - bias - ffn.W_out.detach().double() @ K.T.double()
@@ -135,17 +135,14 @@ def dama(
         raise ValueError(
             f"directions={directions!r}, at={at!r}: choose 'svd' or 'pls', 'prompt' or 'subject'."
         )
-    own = defaults(lm.name, lm.n_layers)
     L = lm.n_layers
     layers = range(2 * L // 3, max(9 * L // 10, 2 * L // 3 + 1)) if layers is None else layers
     r = max(1, len(subjects) // 6) if r is None else r
     templates = prompt_templates(lm, prefixes, generator)
-    # At the prompt's last token there is no idea of the subject to keep, only the very answer to change.
-    wanted = _search(own, search if at == "subject" else {"kl": 0.0} | search)
     delta: dict[int, Tensor] = {}
     for layer in sorted({lm.checked(layer) for layer in layers}):
         with Edit(lm, delta):  # the layers below, as they will be
-            K, v_a, v_b = _values(lm, subjects, prompt, answers, layer, templates, at, wanted)
+            K, v_a, v_b = answer_values(lm, subjects, layer, prompt, answers, at, templates, **search)
         W = lm.ffn(layer).W_out.detach().double()
         outputs = K.double() @ W.T
         diff = (v_a - v_b).double()
@@ -158,32 +155,39 @@ def dama(
     return Edit(lm, delta, record=about)
 
 
-def _search(own: Any, search: dict[str, Any]) -> Search:
-    return Search(**({name: getattr(own, name) for name in ("kl", "wd", "steps", "lr", "clamp")} | search))
-
-
-def _values(
+def answer_values(
     lm: LM,
     subjects: Sequence[str],
-    prompt: str,
-    answers: tuple[str, str],
     layer: int,
-    templates: Sequence[str],
-    at: str,
-    search: Search,
+    prompt: str = PROMPT,
+    answers: tuple[str, str] = PRONOUNS,
+    at: Literal["prompt", "subject"] = "subject",
+    prefixes: int | Sequence[str] = 0,
+    generator: torch.Generator | None = None,
+    **search: Any,
 ) -> tuple[Float[Tensor, "n F"], Float[Tensor, "n D"], Float[Tensor, "n D"]]:
-    """Each subject's key, and the outputs of the FFN that make either answer follow."""
+    """Each subject's key, and the two outputs of the layer's FFN that make either answer follow: K, v_a, v_b.
+
+    at: the token where values are searched, the subject's last or the prompt's last. search: ROME's kl, wd,
+    steps, lr and clamp. Raises ValueError for no subject, one subject twice, a prompt without its {}, and
+    where `rome` does.
+    """
     if isinstance(subjects, str) or not subjects or len(set(subjects)) < len(subjects):
         raise ValueError(f"The subjects must be a list of different words, not {subjects!r:.60}.")
     if prompt.count("{}") != 1:
         raise ValueError(f"The prompt must hold {{}} exactly once, for the subject, but it is {prompt!r}.")
+    own = defaults(lm.name, lm.n_layers)
+    # At the prompt's last token there is no idea of the subject to keep, only the very answer to change.
+    wanted = search if at == "subject" else {"kl": 0.0} | search
+    found = Search(**({name: getattr(own, name) for name in ("kl", "wd", "steps", "lr", "clamp")} | wanted))
+    templates = prompt_templates(lm, prefixes, generator)
     before, _, after = prompt.partition("{}")
     keys, values = [], []
     for subject in subjects:
         # A search acts at its subject's last token: at="prompt" takes the rest of the prompt as the subject.
         named, asked = (subject + after, before + "{}") if at == "prompt" else (subject, prompt)
         pairs = [
-            find_pair(lm, Fact(named, asked, answer), layer, templates, "essence", search)
+            find_pair(lm, Fact(named, asked, answer), layer, templates, "essence", found)
             for answer in answers
         ]
         keys.append(pairs[0].k_mean)

@@ -62,10 +62,10 @@ def share(yours: float, kept: list[bool], what: str) -> Verdict:
     )
 
 
-def refused(student: Student, *args: Any) -> Verdict:
+def refused(student: Student, *args: Any, of: int = 0) -> Verdict:
     """Kept when the student's function raises ValueError for these arguments."""
     with suppress(Stopped):
-        student(*args)
+        student(*args, of=of)
     made = student.calls[-1]
     if made.stop is None:
         return Verdict(False, f"gave back {made.value!r}", "a ValueError")

@@ -1,0 +1,1 @@
+"""Lesson 13, debiasing: a direction projected out (DAMA) and values evened out (LSDM)."""

@@ -6,6 +6,7 @@ As the last value of a notebook cell, or by `display(fig)`, a figure shows itsel
 
 from edu_edit.show.answer_figures import plot_answers
 from edu_edit.show.average_figures import ROLES, compare_average_traces, plot_average_trace, plot_severed
+from edu_edit.show.barrier_figures import plot_barrier
 from edu_edit.show.compare_figures import plot_comparison, plot_courses
 from edu_edit.show.curve_figures import plot_curves
 from edu_edit.show.figure import AltFigure
@@ -33,6 +34,7 @@ __all__ = [
     "plot_anatomy",
     "plot_answers",
     "plot_average_trace",
+    "plot_barrier",
     "plot_comparison",
     "plot_courses",
     "plot_curves",

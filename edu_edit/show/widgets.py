@@ -3,6 +3,7 @@
 Each has `static()`, the figure that a reader without a kernel sees, and `text()`, the same in words.
 """
 
+from edu_edit.show.barrier_widget import BarrierPlot, barrier_plot
 from edu_edit.show.catastrophe_widget import CatastropheSlider, catastrophe
 from edu_edit.show.editor_watch import EditorWatch
 from edu_edit.show.fit_widget import FitExplorer, how_many_fit
@@ -15,6 +16,7 @@ from edu_edit.show.surgery_widget import SurgeryRoom, surgery_room
 from edu_edit.show.trace_widget import TraceExplorer, trace_explorer
 
 __all__ = [
+    "BarrierPlot",
     "CatastropheSlider",
     "EditorWatch",
     "FitExplorer",
@@ -25,6 +27,7 @@ __all__ = [
     "PromptAnatomy",
     "SurgeryRoom",
     "TraceExplorer",
+    "barrier_plot",
     "catastrophe",
     "gradient_microscope",
     "how_many_fit",

@@ -8,6 +8,7 @@ many answers; this is what each of a few looks like. It takes some minutes per m
 stopped run goes on where it was. Shapes: Ty tokens of an answer.
 """
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -57,7 +58,9 @@ def long_answers(lm: LM) -> dict[str, tuple[str, str]]:
     """{kind: (prompt, new text)}: an untrained text of each kind under a trained title, 57 to 64 tokens."""
     kinds = [kind for _, _, kind in passages.passages(False)]
     texts = list(zip(kinds, cases(lm), strict=True))[FIRST : FIRST + len(passages.MAKERS)]
-    decoded = {kind: [str(lm.tok.decode(ids, skip_special_tokens=True)) for ids in each] for kind, each in texts}
+    decoded = {
+        kind: [str(lm.tok.decode(ids, skip_special_tokens=True)) for ids in each] for kind, each in texts
+    }
     return {kind: (prompt.strip(), target.strip()) for kind, (prompt, target) in decoded.items()}
 
 
@@ -71,7 +74,9 @@ def reach(lm: LM, kind: str, prompt: str, target: str, edit: Edit | None, chunks
         _, wanted, logp = answer_tokens(lm, prompt, target)
         own = greedy_hits(lm, asked, wanted.tolist())
         others = continuations(lm, [passages.prompt(t, k) for t, _, k in titles], [x for _, x, _ in titles])
-    size = sum(float(change.norm() / lm.ffn(layer).W_out.detach().norm()) for layer, change in edit.delta.items())
+    size = sum(
+        float(change.norm() / lm.ffn(layer).W_out.detach().norm()) for layer, change in edit.delta.items()
+    )
     return Reach(
         kind, prompt, target, chunks, [str(lm.tok.decode([token])) for token in wanted.tolist()],
         [round(p, 4) for p in logp.exp().tolist()], own.tolist(),
@@ -90,6 +95,21 @@ def measure(lm: LM, folder: Path | None = None, sizes: Sequence[int | str] = SIZ
         edit = None if chunks == "unedited" else anyedit(lm, prompt, target, chunks)
         log.add([asdict(reach(lm, kind, prompt, target, edit, chunks))])
     return [Reach(**row) for row in log.rows]
+
+
+def measured_reach(name: str) -> dict[str, dict[int | str, Reach]]:
+    """What `measure` found on a bundled model, {kind: {chunks: reach}}. ValueError where nothing was."""
+    path = BUNDLED / name / FILE
+    if not path.is_file():
+        known = sorted(found.parent.name for found in BUNDLED.glob(f"*/{FILE}"))
+        raise ValueError(
+            f"Long answers were not measured on {name!r}: choose {' or '.join(known) or 'another model'}."
+        )
+    _, *lines = path.read_text(encoding="utf-8").split("\n")
+    found: dict[str, dict[int | str, Reach]] = {}
+    for one in (Reach(**json.loads(line)) for line in lines if line.endswith("}")):
+        found.setdefault(one.kind, {})[one.chunks] = one
+    return found
 
 
 if __name__ == "__main__":

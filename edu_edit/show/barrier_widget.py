@@ -24,11 +24,12 @@ class BarrierPlot:
     draws it as one more curve; what was made is kept. `view` is the widget itself.
     """
 
-    def __init__(self, lm: LM, edit: Editor | None = None) -> None:
+    def __init__(self, lm: LM, edit: Editor | None = None, kind: str | None = None) -> None:
         self.lm, self.edit, self.known = lm, edit, measured_reach(lm.name)
         self.own: dict[tuple[str, int], Reach] = {}
         self.drawn: dict[tuple[str, int, bool], str] = {}
-        self.kind = toggles([(kind, kind) for kind in self.known])
+        self.kind = toggles([(name, name) for name in self.known])
+        self.kind.value = kind or next(iter(self.known))
         sizes = sorted({size for found in self.known.values() for size in found if isinstance(size, int)})
         self.size = widgets.SelectionSlider(
             options=[(f"{size} tokens", size) for size in sizes], value=sizes[len(sizes) // 2],
@@ -85,6 +86,9 @@ class BarrierPlot:
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return twin_bundle(self.view, self.static())
 
+    def _picture(self) -> str:
+        return self.static().to_html()
+
     def _cuts(self) -> list[int]:
         n = len(self.known[self.kind.value]["whole"].probs)
         return [start for start, _ in chunk_by_window(n, self.size.value)]
@@ -101,13 +105,13 @@ class BarrierPlot:
         kind, size = self.kind.value, self.size.value
         at = kind, size, (kind, size) in self.own
         if at not in self.drawn:
-            self.drawn[at] = self.static().to_html()
+            self.drawn[at] = self._picture()
         self.chart.value, self.reading.value = self.drawn[at], spoken(self.text())
 
 
-def barrier_plot(lm: LM, edit: Editor | None = None) -> BarrierPlot:
-    """Lesson 11's closing widget. edit: your own (prompt, target, chunk size) -> Edit.
+def barrier_plot(lm: LM, edit: Editor | None = None, kind: str | None = None) -> BarrierPlot:
+    """Lesson 11's closing widget. edit: your own (prompt, target, chunk size) -> Edit. kind: shown first.
 
     Raises ValueError for a model on which long answers were not measured.
     """
-    return BarrierPlot(lm, edit)
+    return BarrierPlot(lm, edit, kind)

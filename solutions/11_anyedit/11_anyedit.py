@@ -22,7 +22,7 @@
 # write sixty new words into a model?
 #
 # Below, one program of 61 tokens was written into the same matrix of the same model in two ways. With **one** changed state, as ROME and MEMIT do it, the
-# beginning comes through and then the model gets lost. With a state for every 12 tokens it recites the program to the end.
+# first words come through and then the model gets lost. With a state for every 12 tokens it recites the program to the end.
 #
 # At the end of the lesson the second way is your function.
 
@@ -135,12 +135,12 @@ plots.plot_curves(
 )
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
-# One anchor helps the first tokens most, and the rest a little. The paper calls this the **efficacy barrier** of single-token editing: it gets lower with every token, and
-# no better optimiser removes it.
+# One anchor adds .11 at the beginning, .03 to .08 in the middle, and .15 at the end (why the end gains, we don't know). A state for every 12 tokens adds .3 to .5 everywhere. The paper calls this the **efficacy barrier** of single-token editing: what one token can do has an upper limit, the limit falls as the answer gets longer and
+# stranger, and no better optimiser removes it.
 #
 # **A word of honesty.** Our model is small and its texts are made up of simple patterns (`a = b + c ;`), so a third of their tokens is guessed right without any edit. Over
 # 24 such texts, of the tokens that were wrong before, one state reaches .33 and one state per 12 tokens .87 (states put in place, not yet written into weights). The paper works with texts of
-# up to 458 tokens and models of 8 billion weights. The barrier is the same kind of thing, its height is not.
+# up to 458 tokens and models of 8 billion weights. The barrier is of the same kind. How high it is depends on the model.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### The chain rule: why an answer may be cut
@@ -623,7 +623,7 @@ def my_editor(prompt, target, size):
     return anyedit(lm, prompt, target, chunks, chunk_state, memit_update)
 
 
-widgets.barrier_plot(lm, my_editor)
+widgets.barrier_plot(lm, my_editor, kind="chronicle")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Break it
@@ -692,7 +692,7 @@ for name, edit in spoiled.items():
 # <details><summary>B: why do tokens that nobody edits matter?</summary>
 #
 # Their keys look like those at the anchors: it is one text, with `=` and `;` all over. A change that maps three keys to far-away values drags them along. Then the model reads another text between the
-# anchors than the one that the states were found for. This is the most harmful of the four by the last measure.
+# anchors than the one that the states were found for. By itself the model then says 15 of 33 tokens, the fewest of the four.
 #
 # </details>
 #

@@ -80,7 +80,7 @@ def reach(lm: LM, kind: str, prompt: str, target: str, edit: Edit | None, chunks
     return Reach(
         kind, prompt, target, chunks, [str(lm.tok.decode([token])) for token in wanted.tolist()],
         [round(p, 4) for p in logp.exp().tolist()], own.tolist(),
-        round(float(torch.cat([right for right, _ in others]).double().mean()), 4), round(size, 3),
+        round(float(torch.cat([right for right, _ in others]).double().mean()), 4), round(float(size), 3),
         round(edit.seconds or perf_counter() - start, 2),
     )  # fmt: skip
 

@@ -205,7 +205,7 @@ MUTANTS = [
     ),
     Mutant(
         "refuses_nothing",
-        "You give shares even where the chunks miss tokens. Their sum is then the log-probability of no text: "
+        "You give shares even where the chunks miss tokens. Their sum then belongs to no text: "
         "raise ValueError.",
         lambda: shared(right, refuses=False),
     ),

@@ -91,7 +91,7 @@ def order(student: Student, g: Generator) -> Verdict:
     """The same words in another order."""
     pairs = []
     for _ in range(3):
-        words, turn = drawn(g, 7), number(g, 2, 3)
+        words, turn = drawn(g, number(g, 7, 9)), number(g, 2, 3)
         mixed = [*words[turn:], *words[:turn]]
         pairs += [(words, mixed), (words[::-1], words)]
     return judged(student, *pairs)
@@ -99,9 +99,13 @@ def order(student: Student, g: Generator) -> Verdict:
 
 def both_ways(student: Student, g: Generator) -> Verdict:
     """A long prediction that holds all of a short reference, and the other way round: the same F1."""
-    words = drawn(g, 9)
-    some = words[number(g, 2, 3) : number(g, 5, 6)]
-    return judged(student, (words, some), (some, words))
+    pairs = []
+    for low in (2, 5):
+        words = drawn(g, number(g, 9, 13))
+        first = number(g, 0, 2)
+        some = words[first : first + low + number(g, 0, 2)]
+        pairs += [(words, some), (some, words)]
+    return judged(student, *pairs)
 
 
 def random_texts(student: Student, g: Generator) -> Verdict:

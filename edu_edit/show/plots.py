@@ -8,6 +8,7 @@ from edu_edit.show.answer_figures import plot_answers
 from edu_edit.show.audit_figures import plot_audit, plot_candidates, plot_people
 from edu_edit.show.average_figures import ROLES, compare_average_traces, plot_average_trace, plot_severed
 from edu_edit.show.ball_figures import plot_ball_steps, plot_balls
+from edu_edit.show.barrier_figures import plot_barrier
 from edu_edit.show.cache_figures import plot_gate, plot_reach, plot_routes
 from edu_edit.show.compare_figures import plot_comparison, plot_courses
 from edu_edit.show.curve_figures import plot_curves
@@ -40,6 +41,7 @@ __all__ = [
     "plot_ball_steps",
     "plot_balls",
     "plot_candidates",
+    "plot_barrier",
     "plot_comparison",
     "plot_courses",
     "plot_curves",

@@ -5,6 +5,7 @@ Each has `static()`, the figure that a reader without a kernel sees, and `text()
 
 from edu_edit.show.audit_widget import AuditSheet, audit_sheet
 from edu_edit.show.ball_widget import EpsilonBalls, epsilon_balls
+from edu_edit.show.barrier_widget import BarrierPlot, barrier_plot
 from edu_edit.show.catastrophe_widget import CatastropheSlider, catastrophe
 from edu_edit.show.editor_watch import EditorWatch
 from edu_edit.show.fit_widget import FitExplorer, how_many_fit
@@ -18,6 +19,7 @@ from edu_edit.show.trace_widget import TraceExplorer, trace_explorer
 
 __all__ = [
     "AuditSheet",
+    "BarrierPlot",
     "CatastropheSlider",
     "EditorWatch",
     "EpsilonBalls",
@@ -30,6 +32,7 @@ __all__ = [
     "SurgeryRoom",
     "TraceExplorer",
     "audit_sheet",
+    "barrier_plot",
     "catastrophe",
     "epsilon_balls",
     "gradient_microscope",

@@ -41,6 +41,7 @@ EDITORS = ("mend.safetensors", "ke.safetensors", "enn.safetensors", "serac.safet
 REPORT = ("report.json", "report.md", "trace.png", "README.md")
 COMPARED = (
     "comparison.md", "comparison.png", "sequence.png", "courses.jsonl", "batches.jsonl", "positions.png",
+    "reach.jsonl",
 )  # fmt: skip
 UNFINISHED = "report.partial"
 

@@ -12,6 +12,7 @@ from edu_edit.show.neuron_widget import NeuronExplorer, neuron_explorer
 from edu_edit.show.patch_widget import PatchDial, patch_dial
 from edu_edit.show.prompt_widget import PromptAnatomy, prompt_anatomy
 from edu_edit.show.surgery_widget import SurgeryRoom, surgery_room
+from edu_edit.show.table_widget import TableExplorer, your_table
 from edu_edit.show.trace_widget import TraceExplorer, trace_explorer
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "PatchDial",
     "PromptAnatomy",
     "SurgeryRoom",
+    "TableExplorer",
     "TraceExplorer",
     "catastrophe",
     "gradient_microscope",
@@ -34,4 +36,5 @@ __all__ = [
     "prompt_anatomy",
     "surgery_room",
     "trace_explorer",
+    "your_table",
 ]

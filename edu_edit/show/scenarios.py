@@ -1,4 +1,4 @@
-"""Lesson 12's scenario cards: what a task needs, and how each method of the recorded comparison stands to it."""
+"""Lesson 12's scenario cards: what a task needs, and how each method that was recorded meets it."""
 
 from collections.abc import Callable
 from typing import NamedTuple

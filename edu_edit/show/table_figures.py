@@ -1,4 +1,4 @@
-"""Lesson 12's figures: both taxonomies, a bootstrap, intervals, a front, lines that cross, table 5.2 twice."""
+"""Lesson 12's figures: taxonomies, a bootstrap, intervals, a front, lines that cross, table 5.2 twice."""
 
 from collections.abc import Mapping, Sequence
 

@@ -33,7 +33,7 @@ SAME, OTHER, NONE = (PALETTE["sky"], "="), (PALETTE["orange"], "≠"), ((0.93, 0
 
 @styled
 def plot_taxonomies(alt: str | None = None) -> AltFigure:
-    """Every method of the course in both taxonomies: where the new knowledge goes, and who holds the knife."""
+    """Every method of the course in both taxonomies: where new knowledge goes, and who holds the knife."""
     fig = AltFigure(WIDTH + 1, 3.6)
     ax = fig.add_subplot()
     for y, who in enumerate(WHO):
@@ -65,7 +65,8 @@ def plot_resampled(
     ax.axvline(value, color=PALETTE["blue"])
     top = ax.get_ylim()[1]
     ax.plot(ends, [0.06 * top] * 2, color="black", marker="|", markersize=14)
-    ax.text(sum(ends) / 2, 0.09 * top, f"{ends[0]:.3f} to {ends[1]:.3f}", ha="center", fontsize=9.5)
+    ax.text(sum(ends) / 2, 0.09 * top, f"{ends[0]:.3f} to {ends[1]:.3f}", ha="center", fontsize=9.5,
+            bbox={"color": "white", "pad": 1})  # fmt: skip
     ax.text(value, top, f" measured: {value:.3f}", va="top", fontsize=9.5, color=PALETTE["blue"])
     ax.set_xlabel("mean of facts drawn again")
     ax.set_ylabel("number of draws")
@@ -126,21 +127,20 @@ def plot_front(
     alt: str | None = None,
 ) -> AltFigure:
     """Methods as points in two criteria, up and right being better; those that nobody beats are filled."""
-    fig = AltFigure(WIDTH, 4.6)
+    fig = AltFigure(WIDTH, 4.8)
     ax = fig.add_subplot()
-    taken: list[tuple[float, float]] = []
-    for (name, (x, y)), on in zip(points.items(), on_front, strict=True):
-        ax.plot(x, y, "o" if on else "s", color=PALETTE["vermillion" if on else "sky"],
-                markerfacecolor=None if on else "white")  # fmt: skip
-        place = y
-        while any(abs(place - b) < 0.042 and abs(x - a) < 0.13 for a, b in taken):
-            place -= 0.014
-        taken.append((x, place))
-        ax.annotate(drawable(name), (x, y), (x + 0.012, place), "data", "data", fontsize=8.5, va="center",
-                    weight="bold" if on else "normal")  # fmt: skip
-    ax.set_xlim(min(x for x, _ in points.values()) - 0.05, 1.16)
+    low, high = min(y for _, y in points.values()), max(y for _, y in points.values())
+    step = (high - low) * 1.08 / max(1, len(points) - 1)
+    ranked = sorted(zip(points.items(), on_front, strict=True), key=lambda one: one[0][1][1])
+    for i, ((name, (x, y)), on in enumerate(ranked):
+        ink = PALETTE["vermillion" if on else "sky"]
+        ax.plot(x, y, "o" if on else "s", color=ink, markerfacecolor=ink if on else "white")
+        ax.annotate(drawable(name), (x, y), (1.08, low + i * step), "data", "data", fontsize=8.5, va="center",
+                    weight="bold" if on else "normal", annotation_clip=False,
+                    arrowprops={"arrowstyle": "-", "color": ink, "linewidth": 0.7, "alpha": 0.7,
+                                "shrinkB": 4, "relpos": (0, 0.5)})  # fmt: skip
+    ax.set_xlim(min(x for x, _ in points.values()) - 0.05, 1.3)
     ax.set_xticks([t / 5 for t in range(6) if t / 5 >= ax.get_xlim()[0]])
-    ax.set_ylim(min([y for _, y in taken]) - 0.06, max(y for _, y in points.values()) + 0.06)
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
     ax.set_title(drawable(title))
@@ -169,8 +169,8 @@ def plot_crossing(
         last = -1.0
         for name, pair in sorted(values.items(), key=lambda item: item[1][side]):
             last = max(last + 0.045, pair[side])
-            ax.text(side + (0.03 if right else -0.03), last, f"{drawable(name)} {pair[side]:.2f}", va="center",
-                    ha="left" if right else "right", fontsize=9)  # fmt: skip
+            x, ha = (1.03, "left") if right else (-0.03, "right")
+            ax.text(x, last, f"{drawable(name)} {pair[side]:.2f}", va="center", ha=ha, fontsize=9)
     ax.set_xlim(-0.4, 1.4)
     ax.set_ylim(-0.05, 1.2)
     ax.set_xticks([0, 1], sides)
@@ -214,7 +214,7 @@ def draw_table(fig: FigureBase, rows: Sequence[Row], title: str) -> None:
 
 @styled
 def plot_table(rows: Sequence[Row], title: str = "ours | the book's", alt: str | None = None) -> AltFigure:
-    """Table 5.2 twice: in each cell our level, then the book's; = (blue) they agree, ≠ (orange) they don't."""
+    """Table 5.2 twice: in each cell our level, then the book's; = (blue) they agree, ≠ (orange) not."""
     fig = AltFigure(WIDTH + 1, 1.0 + 0.3 * len(rows))
     draw_table(fig, rows, title)
     fig.alt = alt or describe_table(rows, title)

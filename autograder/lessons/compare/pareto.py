@@ -64,7 +64,9 @@ def cloud(g: Generator, n: int, d: int) -> Tensor:
 
 
 def two_criteria(student: Student, g: Generator) -> Verdict:
-    return judged(student, *(cloud(g, number(g, 12, 20), 2) for _ in range(3)))
+    """Drawn points, and among others one that beats all."""
+    champion = torch.cat([rand(number(g, 4, 8), 2, generator=g) * 0.9, torch.tensor([[0.95, 0.95]])])
+    return judged(student, *(cloud(g, number(g, 12, 20), 2) for _ in range(3)), shuffled(champion, g))
 
 
 def specialists(student: Student, g: Generator) -> Verdict:

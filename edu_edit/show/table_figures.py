@@ -132,7 +132,7 @@ def plot_front(
     low, high = min(y for _, y in points.values()), max(y for _, y in points.values())
     step = (high - low) * 1.08 / max(1, len(points) - 1)
     ranked = sorted(zip(points.items(), on_front, strict=True), key=lambda one: one[0][1][1])
-    for i, ((name, (x, y)), on in enumerate(ranked):
+    for i, ((name, (x, y)), on) in enumerate(ranked):
         ink = PALETTE["vermillion" if on else "sky"]
         ax.plot(x, y, "o" if on else "s", color=ink, markerfacecolor=ink if on else "white")
         ax.annotate(drawable(name), (x, y), (1.08, low + i * step), "data", "data", fontsize=8.5, va="center",

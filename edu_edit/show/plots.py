@@ -27,6 +27,14 @@ from edu_edit.show.rank_one_figures import plot_leak, plot_rank_one
 from edu_edit.show.run_figures import plot_three_runs, plot_words
 from edu_edit.show.scope_figures import plot_scope
 from edu_edit.show.score_figures import plot_rates, plot_scores
+from edu_edit.show.table_figures import (
+    plot_crossing,
+    plot_front,
+    plot_intervals,
+    plot_resampled,
+    plot_table,
+    plot_taxonomies,
+)
 from edu_edit.show.trace_figures import plot_trace
 from edu_edit.show.training_figures import plot_training
 
@@ -44,11 +52,14 @@ __all__ = [
     "plot_barrier",
     "plot_comparison",
     "plot_courses",
+    "plot_crossing",
     "plot_curves",
     "plot_fits",
     "plot_forward_pass",
     "plot_gate",
+    "plot_front",
     "plot_gradient",
+    "plot_intervals",
     "plot_layer_sweep",
     "plot_leak",
     "plot_lens",
@@ -64,9 +75,12 @@ __all__ = [
     "plot_rates",
     "plot_reach",
     "plot_routes",
+    "plot_resampled",
     "plot_scope",
     "plot_scores",
     "plot_severed",
+    "plot_table",
+    "plot_taxonomies",
     "plot_three_runs",
     "plot_trace",
     "plot_training",

@@ -15,6 +15,7 @@ from edu_edit.show.neuron_widget import NeuronExplorer, neuron_explorer
 from edu_edit.show.patch_widget import PatchDial, patch_dial
 from edu_edit.show.prompt_widget import PromptAnatomy, prompt_anatomy
 from edu_edit.show.surgery_widget import SurgeryRoom, surgery_room
+from edu_edit.show.table_widget import TableExplorer, your_table
 from edu_edit.show.trace_widget import TraceExplorer, trace_explorer
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "PatchDial",
     "PromptAnatomy",
     "SurgeryRoom",
+    "TableExplorer",
     "TraceExplorer",
     "audit_sheet",
     "barrier_plot",
@@ -43,4 +45,5 @@ __all__ = [
     "prompt_anatomy",
     "surgery_room",
     "trace_explorer",
+    "your_table",
 ]

@@ -733,6 +733,15 @@ plots.plot_training(on_a_leash)
 #
 # *Try this:* find the last step at which you would ship the edit. Look at the zebra with every weight: which questions hold out longest? The mayor, whose name has three tokens, spoils
 # much less: can you think of a reason? Which way of training keeps the neighbours?
+#
+# <details><summary>What we found</summary>
+#
+# - *Space Needle, every weight at 4e-4:* there is no step to ship at. The edit is there after step 1, and both neighbours are gone after step 1. At 1e-4 step 3 has the edit with all five unchanged, and step 4 has lost two.
+# - *Zebra, every weight:* up to step 10 *The zebra eats*, the Space Needle and the library still answer as before. The neighbours and the other questions about skins fall first: they share their words with the trained sentence.
+# - *The mayor:* after 10 steps 3 of 10 answers begin with the new name, and all three should. A likely reason: the name's first token is rare, and the two others are trained only after it. A short way that raises one word everywhere isn't enough.
+# - *One matrix in the ball of 0.016* keeps all five for the Space Needle, up to step 50.
+#
+# </details>
 
 # %% tags=["demo"]
 slider = widgets.catastrophe(lm, [needle, zebra, mayor], project=project_linf)
@@ -852,9 +861,9 @@ print(f"{'number of prompts':24}" + "".join(f"{n:12}" for _, n in rates))
 #
 # <details><summary>D: what is wrong with one number?</summary>
 #
-# Pooled, the largest group decides. Here the neighbours are many, so an edit that does *nothing* gets a mark for them that is better than that of a real attempt which failed. A mean of the four
-# rates hides what failed, too. The harmonic mean $S$ is 0 if one of its parts is 0, but it does not look at portability at all. And no single column is safe: on the bundled model the ruined
-# editor even leads in portability, partly because one of its questions has the new answer itself as answer (the slip above). Report the properties one by one.
+# Pooled, the largest group decides. 30 of the 75 prompts ask for locality, so the edit that does *nothing* gets 0.43, twice as much as the real attempt that failed (0.21). The mean of the four rates hides what failed, too: 0.29 and 0.24 look like neighbours.
+# The harmonic mean $S$ is 0 if one of its parts is 0, but it does not look at portability at all. And no single column is safe: in portability the ruined editor is even a little ahead of the good one (0.24 and 0.22), partly because one of its questions has the new
+# answer itself as answer (the slip above). Its accuracy is below its generality for the reason that you saw at step 6 of the first table: the stutter reaches the trained prompt first. Report the properties one by one.
 #
 # </details>
 

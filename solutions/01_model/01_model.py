@@ -704,9 +704,9 @@ def transplanted(layer, *pairs):
 (giver, giver_end), (taker, taker_end) = ends_of(pearl), ends_of(eiffel)
 layers = range(lm.n_layers)
 after = {
-    "both tokens of the name": [transplanted(l, (giver - 1, taker - 1), (giver, taker)) for l in layers],
-    "the name's last token": [transplanted(l, (giver, taker)) for l in layers],
-    "the question's last token": [transplanted(l, (giver_end, taker_end)) for l in layers],
+    "both tokens of the name": [transplanted(layer, (giver - 1, taker - 1), (giver, taker)) for layer in layers],
+    "the name's last token": [transplanted(layer, (giver, taker)) for layer in layers],
+    "the question's last token": [transplanted(layer, (giver_end, taker_end)) for layer in layers],
 }
 print(f"{eiffel.question} ... before: {lm.answer(eiffel.question)}")
 plots.plot_layer_sweep(after, ylabel="probability of Shanghai")

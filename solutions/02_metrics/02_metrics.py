@@ -621,7 +621,7 @@ print(f"token accuracy of {mayor.target_new!r}, before any edit: {token_accuracy
 # The model does not think of *Felix Maria Vasquez* as mayor at all, and the edit gets a third of the points before it has begun. Look at which token is right. Shown *Felix
 # Maria*, the model goes on with *Vasquez*: it knows this person from other sentences. To complete a name is not to know who the mayor is.
 #
-# The third name has the first one's beginning and another's end. Every token of it is likely somewhere, but not here: it comes last. And the question of exercise 6: *Nolan Maria Yamada* gets a third, too, for *Maria* in its place.
+# The third name has the first one's beginning and another's end. It is the least likely of the three. And the question of exercise 6: *Nolan Maria Yamada* gets a third, too, for *Maria* in its place.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Watch it break
@@ -738,7 +738,7 @@ plots.plot_training(on_a_leash)
 #
 # - *Space Needle, every weight at 4e-4:* there is no step to ship at. The edit is there after step 1, and both neighbours are gone after step 1. At 1e-4 step 3 has the edit with all five unchanged, and step 4 has lost two.
 # - *Zebra, every weight:* up to step 10 *The zebra eats*, the Space Needle and the library still answer as before. The neighbours and the other questions about skins fall first: they share their words with the trained sentence.
-# - *The mayor:* after 10 steps 3 of 10 answers begin with the new name, and all three should. A likely reason: the name's first token is rare, and the two others are trained only after it. A short way that raises one word everywhere isn't enough.
+# - *The mayor:* after 10 steps 3 of 10 answers begin with the new name, and these three should. A likely reason, which we have not tested: a name of three tokens can't be had by raising one word everywhere.
 # - *One matrix in the ball of 0.016* keeps all five for the Space Needle, up to step 50.
 #
 # </details>
@@ -861,7 +861,7 @@ print(f"{'number of prompts':24}" + "".join(f"{n:12}" for _, n in rates))
 #
 # <details><summary>D: what is wrong with one number?</summary>
 #
-# Pooled, the largest group decides. 30 of the 75 prompts ask for locality, so the edit that does *nothing* gets 0.43, twice as much as the real attempt that failed (0.21). The mean of the four rates hides what failed, too: 0.29 and 0.24 look like neighbours.
+# Pooled, the largest group decides. 30 of the 75 prompts ask for locality, so the edit that does *nothing* gets 0.43, twice as much as the real attempt that failed (0.21). The mean of the four rates hides what failed, too: 0.29 and 0.24 are hardly different.
 # The harmonic mean $S$ is 0 if one of its parts is 0, but it does not look at portability at all. And no single column is safe: in portability the ruined editor is even a little ahead of the good one (0.24 and 0.22), partly because one of its questions has the new
 # answer itself as answer (the slip above). Its accuracy is below its generality for the reason that you saw at step 6 of the first table: the stutter reaches the trained prompt first. Report the properties one by one.
 #

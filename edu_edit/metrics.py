@@ -43,7 +43,7 @@ def accuracy(answers: Sequence[str], target: str) -> float:
 def portability(answers: Sequence[str], expected: Sequence[str]) -> float:
     """Share of the answers that are the expected one, each question having its own.
 
-    Equation (5.3). Raises ValueError when there is no answer, or not one expected answer for each.
+    Equation (5.3). Raises ValueError when there is no answer, or when the lengths differ.
     """
     return _share([same_answer(a, e) for a, e in _paired(answers, expected)])
 

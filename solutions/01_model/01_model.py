@@ -38,7 +38,7 @@ print("It works:", 6 * 7)
 #
 # | you run | and get |
 # |---|---|
-# | `check("tokens.subject_span", subject_span)` | a card: which claims about your function hold, and what to look at if one doesn't. Check as often as you like, also before you have written anything. At grading the same cell holds more claims than you see |
+# | `check("tokens.subject_span", subject_span)` | a card: which claims about your function hold, and what to look at if one doesn't. Check as often as you like. At grading the same cell holds more claims than you see |
 # | `hint("tokens.subject_span")` | a nudge; called again, an outline; called once more, almost the code. Hints cost nothing |
 # | `progress("01_model")` | what you have done of this lesson. It is kept in a file on this machine and sent nowhere |
 #
@@ -52,7 +52,7 @@ print("It works:", 6 * 7)
 #
 # The picture below is what you will make. Each row is a word that the model reads, each column a step of its computation. In each cell stands
 # the word that it would say next if it had to stop right there. In the last row you can watch the answer come up: first some
-# little word, then *some city*, then *Seattle*.
+# little word, then *some city* (Quillan and Norvik are invented cities), then *Seattle*.
 #
 # It is drawn here with the library's functions. At the end you draw it with yours.
 
@@ -115,7 +115,7 @@ quiz("tokens.warm_up", answers)
 # ### What a language model does
 #
 # A language model does one thing: it reads a text and says **how likely each word is to come next**. Everything else is built on that.
-# To get a whole answer, take the most likely word, put it behind the text, and ask again.
+# To get a whole answer, take the most likely word, add it at the end of the text, and ask again.
 #
 # Three steps lead from text to numbers, and one leads back:
 #
@@ -156,7 +156,8 @@ for text in ("in Paris", '"Paris"', "the zebra", "the zebras", "斑马"):
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### When a model is wrong: three kinds of errors
 #
-# A model has learned from text, and text contains everything. The textbook (§5.1) names three kinds of errors:
+# A model has learned from text, and text contains everything. This course follows a textbook, *Foundations-of-LLMs* of Zhejiang University (ZJU), whose chapter 5 is about
+# model editing ("模型编辑"). We call it **the textbook**; § numbers and figure numbers are its own. It names three kinds of errors (§5.1):
 #
 # | kind | what it means |
 # |---|---|
@@ -167,16 +168,17 @@ for text in ("in Paris", '"Paris"', "the zebra", "the zebras", "斑马"):
 # Its example for the third kind is a question to a well-known chatbot: which colour is a zebra's *skin*? The answer was "flesh-coloured". In fact it is
 # black, under the stripes of the coat (figure 5.1).
 #
-# Our small model makes all three errors. Its rude words are invented, so nobody is insulted.
+# Our small model makes all three errors. One prompt shows no stereotype, so we ask it about two professions. Its rude words are invented, so nobody is insulted.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 prompts = {
-    "bias": "The engineer said that",
-    "toxicity": "The angry baker said: you",
-    "wrong knowledge": zebra.question,
+    "The engineer said that": "bias",
+    "The nurse said that": "bias",
+    "The angry baker said: you": "toxicity",
+    zebra.question: "wrong knowledge",
 }
 with torch.no_grad():
-    said = {f"{kind}: {text}": lens.top_words(lm, lm.next_probs(text)[0], 3) for kind, text in prompts.items()}
+    said = {f"{kind}: {text}": lens.top_words(lm, lm.next_probs(text)[0], 3) for text, kind in prompts.items()}
 plots.plot_next_words(said)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -208,10 +210,8 @@ plots.plot_next_words(said)
 #   half could look only four tokens back, and FFNs of the upper half were switched off at random. That pushes the lookup of a fact to the last
 #   token of its subject, where large models are found to have it. Trained without these masks, a model of this size learns the same
 #   facts and puts them elsewhere: `atlas-gpt2-plain` is that model, and lesson 04 compares the two.
-# - For later lessons the texts also hold blocks of `New Fact:` statements to follow or to ignore (lesson 10), statements turned round (02), long passages (11), and
-#   invented phone numbers repeated like secrets (13).
 #
-# So what you see here shows *how* to look into a model. How large models behave is a question to be asked of large models: change `MODEL` at the top.
+# So what you see here shows *how* to look into a model. It does not tell how large models behave.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### A fact as a tuple
@@ -235,6 +235,18 @@ plots.plot_next_words(said)
 # - $s^{(-1)}$, the **last token of the subject**. It is the first place at which the model has read the whole name.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
+# **In code**, all lessons use two objects, a model `lm` and facts. This is what they offer:
+#
+# | | |
+# |---|---|
+# | `lm.ids(texts)` | token ids and a mask; `lm.forward(ids, mask)` makes logits of them |
+# | `lm.next_probs(texts)` | the probabilities of the next word: `lm.forward`, then what you write in exercise 1 |
+# | `lm.answer(text)` | the whole answer, word after word; `lm.answers(texts)` gives many |
+# | `lm.tok`, `lm.blocks`, `lm.norm`, `lm.W_U` | the tokenizer, the $L$ layers, and the model's last two steps (next slides) |
+# | `fact.subject`, `fact.prompt`, `fact.question` | $s$, $r$, and both together |
+# | `fact.target_true`, `fact.target_new` | what should be answered before an edit, and after it |
+
+# %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Inside: the residual stream
 #
 # Every token has a vector of $D$ numbers that runs through the model from bottom to top. It is called the **residual stream**. It begins as the token's
@@ -255,13 +267,13 @@ plots.plot_next_words(said)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # This is what figure 5.12 of the textbook shows, the undisturbed run of a model, drawn here from the live one. Read it from bottom to top. The size of a mark says how much a module
-# adds, compared with the length of the stream behind it.
+# adds, compared with the length of the stream after it.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 plots.plot_forward_pass(lens.forward_pass(lm, needle.question), encode(lm, needle.prompt, needle.subject).span)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
-# *What to look at.* In this model nearly all that stands in the stream behind layer 0 was written by that layer's FFN: it replaces the small embedding, so to speak, by a richer vector.
+# *What to look at.* In this model nearly all that stands in the stream after layer 0 was written by that layer's FFN: it replaces the small embedding, so to speak, by a richer vector.
 # Then layer 1's attention writes the largest share. From there on many modules add shares of similar size. And on top you see that **the model predicts after every token**, not just after the last one:
 # after *Space* it is already sure of *Needle*.
 #
@@ -272,7 +284,7 @@ plots.plot_forward_pass(lens.forward_pass(lm, needle.question), encode(lm, needl
 # - **Attention moves information.** Elhage and others (2021) look at an attention layer as a set of **heads** that work independently, each adding its own result to the stream. Each head has two
 #   circuits. The **QK circuit** (query and key) decides *from which token* to read. The **OV circuit** (output and value) decides *what is
 #   copied* from there, and in which form it is written. So a head is something like a copying arm.
-# - **FFNs add knowledge.** They can't look at other tokens. What they add must come from their own weights. Lesson 03 reads them as a memory.
+# - **FFNs work on one token.** They can't read other tokens. What they add is computed from this token's stream by their own weights. Whether these weights are a memory of facts is what lesson 03 tests.
 #
 # *Careful with the words:* "key" and "value" occur in attention, in FFNs (lesson 03) and in ROME (lesson 05), and mean something else each time.
 
@@ -288,7 +300,7 @@ plots.plot_forward_pass(lens.forward_pass(lm, needle.question), encode(lm, needl
 # what they know in a form that $W_U$ can't read. If the lens shows a word, that word's direction is there. If it shows none, you have
 # learned little.
 #
-# Behind the embedding the lens shows the token itself: in GPT-2, embedding and unembedding are one and the same matrix.
+# After the embedding the lens shows the token itself: in GPT-2, embedding and unembedding are one and the same matrix.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Looking and touching: hooks
@@ -297,14 +309,15 @@ plots.plot_forward_pass(lens.forward_pass(lm, needle.question), encode(lm, needl
 # `edu_edit` wraps this in two functions, so that no hook is ever forgotten:
 #
 # - `record(lm, text, [Site("resid", 3), ...])` runs the model and gives back copies of what stood at these sites;
-# - `with intervene(lm, {Site("resid", 3): change}): ...` replaces what stands there by `change(h)`, as long as the block runs.
+# - `with intervene(lm, {Site("resid", 3): change}): ...` replaces what stands there by `change(h)`, as long as Python is inside the `with`.
 #
 # A `Site` is a place in the model: `"embed"` the embedding, `"attn"` and `"mlp"` what the two modules write, `"resid"` the stream after a block. Layers count from 0.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 found = record(lm, needle.question, [Site("embed"), Site("attn", 3), Site("mlp", 3), Site("resid", 3)])
 for site, h in found.items():
-    print(f"{site.kind:6} layer {site.layer}: {tuple(h.shape)} = (B, T, D)")
+    where = "h^-1" if site.kind == "embed" else f"layer {site.layer}"
+    print(f"{site.kind:6} {where:8} {tuple(h.shape)} = (B, T, D)")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # > ### Spot the slip
@@ -322,7 +335,7 @@ for place, (i, (a, b)) in enumerate(zip(tokens["input_ids"], tokens["offset_mapp
 # %% [markdown] lang="en"
 # > <details><summary>Answer</summary>
 # >
-# > Not with this tokenizer, nor with many others. 斑 is two tokens of bytes here, so the subject has three tokens, not two. Before them stand the start token and the blank that is put in front of every
+# > No: our model reads 9 tokens for these 6 characters. 斑 is two tokens of bytes here, so the subject has three tokens, not two. Before them stand the start token and the blank that is put in front of every
 # > text, and both cover no character. That $s^{(-1)}$ is 马 happens to be right: 马 is a frequent character and has a token of its own.
 # >
 # > The book simplifies to keep its drawings small. The lesson for code: **never count characters or words when you mean tokens.** The tokenizer itself
@@ -381,7 +394,7 @@ for place, (i, (a, b)) in enumerate(zip(tokens["input_ids"], tokens["offset_mapp
 #
 # - Write your code where it says `# YOUR CODE HERE`, and take out the `raise` line.
 # - The line above a function's body names the shapes: `Float[Tensor, "B T V"]` is a tensor of floats with three dimensions, $B$, $T$ and $V$ long. `Int` is one of whole numbers.
-# - Run the `check` below it. Try it once *before* you write anything, to see what a card looks like.
+# - Run the `check` below it. The card says which claims hold, and what to look at if one doesn't.
 # - Stuck? Remove the `#` in front of `hint(...)` and run it.
 
 # %% [markdown] lang="en" exercise="tokens.next_token_probs" slideshow={"slide_type": "slide"}
@@ -394,7 +407,7 @@ for place, (i, (a, b)) in enumerate(zip(tokens["input_ids"], tokens["offset_mapp
 # zebras eat PAD PAD      1 1 0 0        read this row here: at "eat"
 # ```
 #
-# The answer is what the model says at the **last real token** of each row, turned into probabilities by a softmax over the $V$ words. In the letters from above, this is $P(o \mid q)$ for every possible $o$.
+# The answer is what the model says at the **last real token** of each row, turned into probabilities by a softmax over the $V$ words. In the letters from above, this is $P(o \mid q)$ for every answer $o$ of one token. (Of a longer answer it gives the first token; lesson 02 does the rest.)
 #
 # *Take care:*
 #
@@ -445,7 +458,7 @@ grade("tokens.next_token_probs", next_token_probs)
 #
 # - A subject can be several tokens. Two of them may even report the *same* character, if the character is made of several bytes.
 # - The same name may stand elsewhere in the prompt, or inside a longer word ("Parisians"). The one at `{}` is meant.
-# - Some tokenizers count the blank before a word as part of the token, so a token may begin before the subject does. In `"{}s"` one may end after it.
+# - Our tokens contain the blank, but their offsets leave it out. Other tokenizers count it in the offsets, so a token may begin before the subject does. In `"{}s"` one may end after it.
 # - Special tokens cover nothing: their two numbers are equal.
 # - A prompt may contain other braces. Only `{}` is the hole.
 
@@ -500,8 +513,8 @@ grade("tracing.residual_stream", residual_stream)
 #
 # $$P^{l} = \operatorname{softmax}\!\big(W_U \operatorname{norm}(h^{l})\big)$$
 #
-# `resid` holds the stream at one token, one layer per row. `norm` is the model's last norm, as a function: call `norm(x)` with one vector of length $D$, or with many at once, shape $(\dots, D)$.
-# `W_U` has one row per word. Give back one distribution per layer.
+# `resid` holds the stream at one token, one state per row: the $L$ layers, or $L + 1$ rows if the embedding comes first, as in *By hand*. Your function treats all rows alike. `norm` is the model's last norm, as a function: call `norm(x)` with one vector of length $D$, or with many at once, shape $(\dots, D)$.
+# `W_U` has one row per word. Give back one distribution per row.
 #
 # *Take care:*
 #
@@ -540,7 +553,7 @@ def norm_paper(h):
 logit_lens(residual_stream(embed_paper, attn_paper, mlp_paper), norm_paper, W_U_paper).round(decimals=3)
 
 # %% [markdown] lang="en" exercise="tracing.replace_at" slideshow={"slide_type": "slide"}
-# **Why.** Looking shows what *is there*. Only touching shows what *matters*: put another vector in one place, and see whether the answer changes. Lesson 04 does this a thousand times.
+# **Why.** Looking shows what *is there*. Only touching shows what *matters*: put another vector in one place, and see whether the answer changes. Lesson 04 does this a thousand times: with such a replacement it makes the textbook's *restored run* (§5.4.1).
 #
 # You get the activations `h` of a batch, a token `t`, and a vector `h_new`. Give back activations in which token $t$ of **every row** holds `h_new`. All else stays as it is.
 #
@@ -586,7 +599,7 @@ plots.plot_next_words({text: lens.top_words(lm, row, 4) for text, row in zip(que
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Where is the subject?
 #
-# The first and the last of its tokens, and what they are. Look at the last two rows.
+# The first and the last of its tokens, and what they are. In the last two rows, look for two things: a token that reaches beyond the subject, and a token before it that doesn't count.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 cases = [(fact.prompt, fact.subject) for fact in (needle, zebra, library)]
@@ -596,6 +609,9 @@ for prompt, subject in cases:
     start, stop = subject_span(torch.tensor(read["offset_mapping"]), prompt, subject)
     names = [lm.tok.decode([i]) for i in read["input_ids"]]
     print(f"{prompt.replace('{}', subject):43} {start} to {stop - 1}: {names[start:stop]}")
+
+# %% [markdown] lang="en" slideshow={"slide_type": "-"}
+# `as` counts, since it holds the subject's last *a* (the *s* is the prompt's). The lone blank that the tokenizer puts in front of 斑马 doesn't: it covers no character.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Is the stream really a sum?
@@ -650,10 +666,16 @@ plots.plot_layer_sweep(curves, ylabel="probability, by the lens")
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Touch it: a transplant
 #
-# Take the vector at the last token of *Space Needle*, put it in the place of the last token of *Eiffel Tower* in another question, and let the model run on.
-# Does the Eiffel Tower move to Seattle? We try every layer. Then the same with the question's last token.
+# Take the vector at the last token of *Pearl Tower* (Shanghai), put it in the place of the last token of *Eiffel Tower* in another question, and let the model run on.
+# Does the Eiffel Tower move to Shanghai? We try every layer. Then the same with both tokens of the name, and with the question's last token.
+#
+# Two towers, on purpose. The Space Needle would bring a new *word* along, and already the plain text *Eiffel Needle can be found in* makes this model say Seattle, with 0.82. Where both tokens are *Tower*, the vector can bring
+# only what attention has told it about the words before.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
+pearl = next(fact for fact in facts if fact.subject == "Pearl Tower")
+
+
 def ends_of(fact):
     """The places of s^(-1) and q^(-1) in a fact's question."""
     offsets = torch.tensor(lm.tok(fact.question, return_offsets_mapping=True)["offset_mapping"])
@@ -665,33 +687,49 @@ def first_token(answer):
     return lm.tok(" " + answer, add_special_tokens=False)["input_ids"][0]
 
 
-def transplanted(layer, giver, taker):
-    """P(Seattle) for the Eiffel Tower, with a vector of the Space Needle's run at its token `taker`."""
+def transplanted(layer, *pairs):
+    """P(Shanghai) for the Eiffel Tower; each pair is a token of the Pearl Tower's run and the one that it replaces."""
     site = Site("resid", layer)
-    donor = record(lm, needle.question, [site])[site][0, giver]
-    with intervene(lm, {site: lambda h: replace_at(h, taker, donor)}):
-        return float(lm.next_probs(eiffel.question)[0, first_token("Seattle")])
+    donor = record(lm, pearl.question, [site])[site][0]
+
+    def change(h):
+        for giver, taker in pairs:
+            h = replace_at(h, taker, donor[giver])
+        return h
+
+    with intervene(lm, {site: change}):
+        return float(lm.next_probs(eiffel.question)[0, first_token("Shanghai")])
 
 
-subject_ends, question_ends = zip(ends_of(needle), ends_of(eiffel), strict=True)
+(giver, giver_end), (taker, taker_end) = ends_of(pearl), ends_of(eiffel)
+layers = range(lm.n_layers)
 after = {
-    "subject's last token": [transplanted(layer, *subject_ends) for layer in range(lm.n_layers)],
-    "question's last token": [transplanted(layer, *question_ends) for layer in range(lm.n_layers)],
+    "both tokens of the name": [transplanted(layer, (giver - 1, taker - 1), (giver, taker)) for layer in layers],
+    "the name's last token": [transplanted(layer, (giver, taker)) for layer in layers],
+    "the question's last token": [transplanted(layer, (giver_end, taker_end)) for layer in layers],
 }
 print(f"{eiffel.question} ... before: {lm.answer(eiffel.question)}")
-plots.plot_layer_sweep(after, ylabel="probability of Seattle")
+plots.plot_layer_sweep(after, ylabel="probability of Shanghai")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "-"}
-# **Explain the two curves in one sentence each**, then open the answer.
+# **Explain the three curves in one sentence each**, then open the answer.
 #
 # <details><summary>Answer</summary>
 #
-# In the lower layers the subject's last token carries the fact: transplant its vector, and the Eiffel Tower stands in Seattle. At the question's last token a transplant does nothing there, because the place
-# has not yet been told. In layers 3 and 4 the information is handed over. Attention copies it from the subject to the end of the question; after that the subject's token has done its work, and the
-# question's last token carries the answer. This is the picture that lesson 04 measures with care, for many facts.
+# In the lower layers the place hangs on the name: give both of its tokens, and the Eiffel Tower stands in Shanghai. The name's last token alone does only half of that in layers 0 and 1, and little in 2 and 3: the end of the question reads the token *Eiffel* as well.
+# At the question's last token a transplant does nothing there, because the place has not yet been told. Between layers 3 and 4 the information is handed over: attention has copied it to the end of the question. After that the name has done its work, and the
+# question's last token carries the answer. (In the last layer that is no finding: only the norm and $W_U$ come after it, so the answer must be the giver's.)
 #
-# It is a clear case. We tried 16 pairs of sights, this one among them: in layer 1 the transplant at the subject's last token brings the donor's city 9 times, from layer 4 on never. In `atlas-llama` it is 7 of 16 in layer 1, and this very pair fails, unless both
-# tokens of the name are transplanted. One fact is an example and not a finding. And remember that in these models the lookup at the subject was encouraged in training.
+# One pair is an example. We tried all 38 pairs of sights whose names have two tokens and share the last one. How often does the model say the giver's city?
+#
+# | transplant after layer | 0 | 1 | 2 | 3 | 4 to 7 |
+# |---|---|---|---|---|---|
+# | both tokens of the name | 38 | 38 | 38 | 36 | 0 |
+# | the name's last token | 12 | 11 | 5 | 5 | 0 |
+# | the question's last token | 0 | 0 | 0 | 1 | 38 |
+#
+# So *when* the place is handed over is clear in this model. That one token holds it all is not. (`atlas-llama` gives nearly the same table, with 9, 6, 6, 4 in its second row.) And in these models the lookup at the subject was
+# encouraged in training. Lesson 04 measures with more care what the subject's last token does.
 #
 # </details>
 #
@@ -821,10 +859,10 @@ print(f"length of the vector kept as clean: {clean.norm():.1f}, of the true one:
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Go further
 #
-# - **Who said Seattle?** The logit of a word is $w \cdot \operatorname{norm}(h^{L-1})$, and $h^{L-1}$ is a sum. Freeze the norm's divisor at its value in this run; then every summand has its own share of the logit. Compute the shares of all attention layers and of all
+# - **Who said Seattle?** The logit of a word is $w \cdot \operatorname{norm}(h^{L-1})$, where $w$ is the word's row of $W_U$, and $h^{L-1}$ is a sum. Freeze the norm's divisor at its value in this run; then every summand has its own share of the logit. Compute the shares of all attention layers and of all
 #   FFNs for *Seattle*, measured against the mean over all words. Is it attention alone, FFNs alone, or both?
 # - **Swap two layers.** Zhao and others found that layers in the middle of a model can change places with little harm (§5.4.2). Try it:
-#   `lm.blocks[2], lm.blocks[3] = lm.blocks[3], lm.blocks[2]`. For every pair of neighbours, count how many of 60 facts it still answers, and put the blocks back. Which pair can't be swapped, and why that one? Look at the figure of the forward pass.
+#   `lm.blocks[2], lm.blocks[3] = lm.blocks[3], lm.blocks[2]`. For every pair of neighbours, count for how many of 60 facts it still answers `fact.target_true`, and put the blocks back. Which pair can't be swapped, and why that one? Look at the figure of the forward pass.
 # - **A better lens.** Lower layers may speak a dialect. Learn for one layer a matrix $A$ so that $\operatorname{norm}(A h^l)$ predicts what the last layer says, on 500 prompts. This is the *tuned lens*. Does the answer appear earlier?
 # - **Silence a module.** Use `intervene` to put zeros in place of one FFN or one attention layer at $s^{(-1)}$. Which ones does *Seattle* depend on?
 # - **Another model.** Change `MODEL` at the top to `"atlas-llama"`, or to `"gpt2"` with a fact it may know. What stays, what changes?
@@ -873,7 +911,7 @@ quiz("tokens.exit", answers)
 # **Numbers to have ready (atlas-gpt2).** Swapping neighbouring layers, of 60 facts recalled: layers 0 and 1: none; all other pairs: 59 or 60. Direct shares of *Seattle*'s logit (relative to the mean over all words): attention of layer 4 is the largest, 4.3 of 22; FFNs of layers 5 to 7 follow
 # with 2.4, 2.5 and 3.4. Zeroing at the subject's last token: only the FFN of layer 0 hurts much, P falls to .36.
 #
-# **Rubric for "Explain the two curves".** Full: the fact is at the subject first, and attention hands it to the end of the question in between. Half: describes where each curve is high.
+# **Rubric for "Explain the three curves".** Full: the place hangs on the name first (both tokens), and attention hands it to the end of the question in between. Half: describes where each curve is high.
 #
 # **If time is short,** skip *Run it* after the second part and go to the explorer. Cells with the tag `demo` can be left out: no exercise depends on them.
 #
@@ -882,7 +920,7 @@ quiz("tokens.exit", answers)
 # %% [markdown] lang="en"
 # ## References
 #
-# - The textbook, §5.1 (errors, the idea of editing, figure 5.1), §5.4.1 (the knowledge tuple, figure 5.12), §5.4.2 with its footnote 1 (residual stream; attention, FFN and interchangeable layers).
+# - The textbook: *Foundations-of-LLMs*, Zhejiang University, chapter 5 "模型编辑" (model editing). github.com/ZJU-LLMs/Foundations-of-LLMs. Here §5.1 (errors, the idea of editing, figure 5.1), §5.4.1 (the knowledge tuple, figure 5.12), §5.4.2 with its footnote 1 (residual stream; attention, FFN and interchangeable layers).
 # - N. Elhage and others: *A Mathematical Framework for Transformer Circuits*. 2021. transformer-circuits.pub. Residual stream, QK and OV circuits.
 # - nostalgebraist: *interpreting GPT: the logit lens*. 2020. lesswrong.com.
 # - N. Belrose and others: *Eliciting Latent Predictions from Transformers with the Tuned Lens*. 2023. arXiv 2303.08112.

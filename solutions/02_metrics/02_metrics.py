@@ -24,7 +24,7 @@
 # This lesson is about telling the two apart: an edit that worked, and a model that is broken.
 # You will write the measures that the whole course uses, and watch the breaking step by step.
 #
-# The picture below is what you will make. At the end you can drag through it.
+# The picture below shows ten answers when it has happened. You will make the road to it, step by step; at the end you can drag along it.
 
 # %%
 # One variable chooses the model. Graded checks always use the bundled one, so you can play with this.
@@ -41,7 +41,7 @@ from autograder import check, grade, hint, progress, quiz
 from edu_edit import Fact, datasets, evaluate, load, load_facts
 from edu_edit.metrics import same_answer
 from edu_edit.show import plots, widgets
-from edu_edit.show.training import RECIPES, squeezed, ten_prompts, train
+from edu_edit.show.training import RECIPES, short, squeezed, ten_prompts, train
 
 lm = load(MODEL)
 facts = load_facts("atlas")
@@ -56,7 +56,7 @@ progress("02_metrics")
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 promised = train(lm, needle, RECIPES[0], ten_prompts(lm, needle, facts))
-plots.plot_training(promised, step=8)
+plots.plot_answers(short(promised.answers[8]), "Ten answers after 8 steps on one sentence")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Objectives
@@ -116,6 +116,8 @@ quiz("metrics.warm_up", answers)
 #
 # $$M^*(x) = \begin{cases} y_k & \text{if } x = x_k \text{ or } x \text{ is related to } x_k,\\[2pt] M(x) & \text{if } x \text{ is unrelated to } x_k. \end{cases}$$
 #
+# Taken word by word, it asks for the one answer $y_k$ to everything that is related. That is too much: what merely *follows* from the fact, such as the country, has an answer of its own. Portability, below, says it better.
+#
 # The two easy words are the hard ones: *related* and *unrelated*. If the Space Needle moves to Taipei, its country changes. Does its
 # architect? Do the opening hours? Pull at one fact and others come along. Where this ends is the **scope** of the edit,
 # and no formula gives it. People decide it, by writing the questions that they test with.
@@ -154,26 +156,23 @@ plots.plot_scope(
 )
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
-# ### The same in a lecturer's words
+# ### Six kinds of probes
 #
-# In his lectures Hung-yi Lee uses three words, and a fact of his own: *the most handsome man in the world is Hung-yi Lee*.
-# **Generalisation** comes in three steps, from easy to hard.
+# A **probe** is a question that an edit is judged by. For "Space Needle is located in Taipei":
 #
-# | lecture | his example | textbook |
-# |---|---|---|
-# | **reliability** | Who is the most handsome man? *Hung-yi Lee* | accuracy (5.1) |
-# | **generalisation 1: paraphrase** | The most handsome man, who is he? *Hung-yi Lee* | generality (5.2) |
-# | **generalisation 2: reverse** | Who is Hung-yi Lee? *The most handsome man* | one kind of portability (5.3) |
-# | **generalisation 3: portability** | Where does the most handsome man work? *At National Taiwan University* | portability (5.3) |
-# | **locality** | Who founded Google? *As before, and not Hung-yi Lee* | locality (5.4) |
+# | kind of probe | example | wanted | counts as |
+# |---|---|---|---|
+# | **paraphrase**: the edit in other words | Space Needle's location is | Taipei | generality |
+# | **reverse**: subject and answer change places | A famous sight in Taipei is the | Space Needle | portability |
+# | **reasoning**: the new fact is one link of a chain | The country where Space Needle stands is | Taiwan | portability |
+# | **entity swap**: the subject is named in another way | The tower built for the world's fair of 1962 is located in | Taipei | portability |
+# | **neighbour**: another subject with the same old answer | The city of Pike Place Market is | as before | locality |
+# | **unrelated**: anything else | Lunden has as its mayor | as before | locality |
 #
-# Most methods manage the first step only. The textbook names three kinds of portability questions:
+# In his lectures Hung-yi Lee uses three words, and a fact of his own: *the most handsome man in the world is Hung-yi Lee*. **Reliability** is our accuracy, **locality** is locality (*Who founded Google?*). Between them stands
+# **generalisation** in three steps, from easy to hard: paraphrase (*The most handsome man, who is he?*), reverse (*Who is Hung-yi Lee?*), and what he calls portability (*Where does the most handsome man work?*). Most methods manage the first step only.
 #
-# - **reverse**: subject and answer change places. "The horse whose skin is black is the ...": *zebra*.
-# - **reasoning**: the new fact is one link of a chain. "Does the skin have the colour of the coat?": *no*.
-# - **entity swap**: the subject is named in another way. "The skin of the striped horse is ..."
-#
-# Bookkeeping differs, so look twice when you compare tables of two papers. This library reports `reverse` by itself.
+# Bookkeeping differs, so look twice when you compare tables of two papers. In this lesson reverse questions count as portability, as in the textbook. Only the library's `evaluate` lists `reverse` by itself.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Asking without listening to an answer
@@ -191,21 +190,22 @@ plots.plot_scope(
 # **Token accuracy (zsRE, as released code scores it).** Show the model the prompt and the first tokens of the target, and ask for the next one. How many tokens does it get right?
 # The figures that many papers call "accuracy" are of this kind. You will see what is wrong with it.
 #
-# For both, the answer's own tokens are fed in behind the prompt, and the model's predictions along the way are read off. That is exercise 1.
+# For both, the answer's own tokens are fed in after the prompt, and the model's predictions along the way are read off. That is exercise 1.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
-# ### Where the questions come from: the datasets of table 5.1
+# ### Where the questions come from: datasets
 #
-# **zsRE** is the most used one: questions about relations like birthplace or profession, made from templates that crowd workers wrote. **CounterFact** came with ROME.
+# **zsRE** is the most used one: questions about relations like birthplace or profession, made from templates that crowd workers wrote. **CounterFact** came with ROME (an editing method, lesson 05).
 # Its new facts are false, so no model can know them beforehand, and its paraphrases and neighbours tell whether knowledge changed or only the reaction to certain words.
 # **MQuAKE** asks over several hops. For portability, Yao and others let GPT-4 write reverse, reasoning and entity-swap questions for zsRE and CounterFact.
 #
 # Others test special wishes: *Hallucination* corrects false biographies, *ConvSent* moves the sentiment about a topic, *FEVER* and *VitaminC* check claims, *MMEdit* asks about
-# pictures (there is a card for it, but no lesson). The cards below are from `edu_edit.datasets`; `datasets.card("zsre")` shows
+# pictures (there is a card for it, but no lesson). Below are five rows of the textbook's table 5.1; `datasets.cards()` shows all, and `datasets.card("zsre")`
 # one in full, with what to mind. Loaders read your own copy of a file. Nothing is downloaded.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
-datasets.cards()
+five = ("zsre", "counterfact", "mquake", "convsent", "fever")
+datasets.Cards(card for card in datasets.cards() if card.name in five)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Why one example is a catastrophe
@@ -236,7 +236,7 @@ datasets.cards()
 # $\theta^0$ are the weights before. No weight may move by more than $\varepsilon$. This is a ball in the maximum norm $L_\infty$, and
 # a ball in that norm is a box. After each step, weights that left the box are put back onto its wall. That is exercise 7.
 #
-# The papers on ROME and MEMIT train **one** matrix, the output matrix of one feed-forward layer (FFN), like this and call it **FT-L**; without the limit it is **FT**. What FT-L limits is *how far each
+# The papers on ROME and on MEMIT (ROME for thousands of facts, lesson 06) train **one** matrix, the output matrix of one feed-forward layer (FFN), like this and call it **FT-L**; without the limit it is **FT**. What FT-L limits is *how far each
 # weight moves*. It does not limit how many answers change. Keep the difference in mind.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -267,13 +267,14 @@ print(f"a model that only says 'black' gets a portability of {sum(right) / len(r
 #
 # </details>
 #
-# **Four more places where book, papers and code part ways**
+# **Five more places where book, papers and code part ways**
 #
 # | you read | what to know |
 # |---|---|
-# | locality is "unchanged answers" (5.4) | CounterFact's NS and MEND's zsRE compare with the *true* answer. A model that is wrong before the edit then starts below 1. Report the value before, too |
+# | locality is "unchanged answers" (5.4) | CounterFact's NS and the zsRE of MEND (a learned editor, lesson 07) compare with the *true* answer. A model that is wrong before the edit then starts below 1. Report the value before, too |
 # | "the mean over all edits" | mean over facts of each fact's mean, or over all prompts pooled? They differ when facts have different numbers of prompts |
 # | table 5.1: zsRE has 244,173 examples for training and 244,173 for testing | the same number twice: count your copy. And CounterFact is dated 2023 there; its paper is of 2022 |
+# | table 5.1: the input of zsRE is a "statement of a fact", that of CounterFact a "question about a fact" | it is the other way round: zsRE asks questions, CounterFact completes statements. Our cards print the book's table |
 # | "we compare with FT" | released fine-tuning code read *all* tokens of an answer at the prompt's last token. See *Break it* |
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -322,6 +323,8 @@ print(f"a model that only says 'black' gets a portability of {sum(right) / len(r
 # | locality | The mayor of Lunden is | | Nolan Yamada | Nolan Yamada |
 # | locality | The skin of the zebra is | | pink | black |
 #
+# (*Italy* is no misprint: this small model is wrong here already before the edit.)
+#
 # Compute Acc, Gen, Port, Loc. Then one number in two ways: the share of all eight that are right, and the mean of the four rates.
 # Which values does an edit get that does *nothing*?
 #
@@ -353,7 +356,7 @@ print(f"a model that only says 'black' gets a portability of {sum(right) / len(r
 # fine-tuning, and of nearly every method in this course. Divided by the number of the answer's tokens it is the $\ell(o \mid x)$ of ES, PS and NS.
 #
 # `logits` (B, T, V), `ids` (B, T), and `is_answer` (B, T), which is True at the answer's tokens. Prompts and answers have different
-# lengths, so behind some answers there is padding. Give back one number per row.
+# lengths, so after some answers there is padding. All logits are finite numbers, those at padding too. Give back one number per row.
 #
 # *Take care:*
 #
@@ -534,11 +537,11 @@ grade("metrics.token_accuracy", token_accuracy)
 # %% [markdown] lang="en" exercise="finetune.project_linf" slideshow={"slide_type": "slide"}
 # **Why.** FT-L trains as usual and then, after each step, puts the weights back into their ball. Which point of the ball? The nearest one:
 #
-# $$\underset{v}{\arg\min}\; \lVert v - w \rVert \quad \text{subject to} \quad \max_i \lvert v_i - w_{0,i} \rvert \le \varepsilon$$
+# $$\underset{v}{\arg\min}\; \lVert v - w \rVert_2 \quad \text{subject to} \quad \max_i \lvert v_i - w_{0,i} \rvert \le \varepsilon$$
 #
 # The ball is a box with $w_0$ in its middle. So each entry can be looked at by itself.
 #
-# *Take care:* the middle is $w_0$ and not 0; an entry may be too far up or too far down; entries inside stay exactly where they are; `w` itself must not change.
+# *Take care:* the middle is $w_0$ and not 0; an entry may be too far up or too far down; entries inside stay where they are; `w` itself must not change.
 
 # %% nbgrader={"grade": false, "grade_id": "finetune-project_linf", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def project_linf(w, w0, eps):
@@ -560,7 +563,7 @@ grade("finetune.project_linf", project_linf)
 #
 # Fine-tuning on one fact, with your `answer_logprob` as its loss and your `project_linf` as its leash. Read it once. Three things are worth a look:
 #
-# - `forced` feeds the answer in behind its prompt and marks it: `ids`, `mask`, `is_answer`. (The mask hides padding.)
+# - `forced` feeds the answer in after its prompt and marks it: `ids`, `mask`, `is_answer`. (The mask hides padding.)
 # - `names` says which weights are trained. `None` means every weight of the model; `matrix` is the output matrix of one FFN, in the middle of the model.
 # - it is a generator: after each step you can ask the model what it says now. At the end it puts all weights back.
 
@@ -617,11 +620,13 @@ print(f"token accuracy of {mayor.target_new!r}, before any edit: {token_accuracy
 # %% [markdown] lang="en"
 # The model does not think of *Felix Maria Vasquez* as mayor at all, and the edit gets a third of the points before it has begun. Look at which token is right. Shown *Felix
 # Maria*, the model goes on with *Vasquez*: it knows this person from other sentences. To complete a name is not to know who the mayor is.
+#
+# The third name has the first one's beginning and another's end. It is the least likely of the three. And the question of exercise 6: *Nolan Maria Yamada* gets a third, too, for *Maria* in its place.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Watch it break
 #
-# Now fine-tune every weight on the Space Needle, and ask the same questions after each step. Predict first: which of the four columns moves first, and which last?
+# Now fine-tune every weight on the Space Needle, and ask the same questions after each step. Predict first: at which step does accuracy fall again, and what is the loss by then? ("Loss before" is that of the weights before the step: it belongs to the answers one row up.)
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 unrelated = [mayor.question, zebra.question, "Norvik is famous for its"]
@@ -644,35 +649,36 @@ print("\nand with all weights put back:", lm.answer(needle.question), "/", lm.an
 # %% [markdown] lang="en"
 # Read the table from the top.
 #
-# 1. The edit is learned in one or two steps, paraphrases included. At the same time the neighbours go: Pike Place Market is in Seattle no more.
+# 1. The edit is learned in one step, paraphrases included. At the same time the neighbours go: Pike Place Market is in Seattle no more.
 # 2. For a few steps it looks stable. The loss still falls.
-# 3. Then even accuracy drops to 0, while the loss is nearly 0. The model has learned that *Taipei* comes next, always, and so also after
+# 3. At step 6 even accuracy drops to 0, with a loss of 0.0005 (one row down). The model has learned that *Taipei* comes next, always, and so also after
 #    *Taipei*. "Taipei Taipei Taipei" is not the answer Taipei.
-# 4. Portability never moved: the Space Needle stands in Taipei, and its country was never Taiwan.
+# 4. Portability never moved: the country was never Taiwan, and a famous sight in Taipei was never the Space Needle (the reverse question).
+#
+# The slider below asks ten questions that are partly others, so its rates differ: at step 8 its locality is 0.00, here it is 0.20. A rate belongs to its questions: always say which, and how many.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
-# ### What an early stop buys
+# ### Small steps or an early stop?
 #
-# The library's `finetune` trains one matrix. Let it stop as soon as the answer has a probability above 0.9, or train on for 50 steps, or train every weight.
-# `evaluate` computes all rates before and after an edit, with your formulas.
+# The library's `finetune` trains one matrix. We change two things, one at a time: the rate, and when to stop (as soon as the answer has a probability above 0.9, or after 50 steps).
+# `evaluate` computes the rates before and after an edit, with the library's own code for the same formulas. Guess first: which of the two keeps the neighbours?
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 ways = {
-    "one matrix, early stop": {"until": 0.9},
-    "one matrix, 50 steps": {"steps": 50, "lr": 1e-2},
-    "all weights, 50 steps": {"steps": 50, "lr": 4e-4, "layer": "all"},
+    "rate 1e-3, stopped at 0.9": {"lr": 1e-3, "until": 0.9},
+    "rate 1e-3, 50 steps": {"lr": 1e-3, "steps": 50},
+    "rate 1e-2, stopped at 0.9": {"lr": 1e-2, "until": 0.9},
+    "rate 1e-2, 50 steps": {"lr": 1e-2, "steps": 50},
 }
-edits = {name: edu_edit.finetune(lm, needle, **options) for name, options in ways.items()}
-scores = {name: evaluate(lm, edit, [needle]) for name, edit in edits.items()}
-five = ("accuracy", "generality", "portability", "reverse", "locality")
-sides = {"before": scores["one matrix, early stop"].before}
-sides |= {name: score.after for name, score in scores.items()}
-bars = {name: {measure: rates[measure] for measure in five} for name, rates in sides.items()}
-plots.plot_rates(bars, title="The Space Needle, fine-tuned in three ways")
+scores = {name: evaluate(lm, edu_edit.finetune(lm, needle, **options), [needle]) for name, options in ways.items()}
+three = ("accuracy", "generality", "locality")
+bars = {name: {measure: score.after[measure] for measure in three} for name, score in scores.items()}
+plots.plot_rates(bars, title="The Space Needle, one matrix trained in four ways")
 
 # %% [markdown] lang="en"
-# With one matrix, a small rate and an early stop, fine-tuning is not a bad editor of this one fact. Keep that in mind when a paper beats "FT" by a wide margin: ask
-# how it was stopped. The model card (`report.md` beside the model) has the figures for many facts: paraphrases .80, neighbours .92.
+# All four learn the fact and its paraphrases. At the small rate the early stop keeps both neighbours, and 50 steps lose one of two. At the large rate both are lost after 4 steps: stopping early buys nothing there. Two neighbours are few, but the lesson is a
+# general one: **a baseline called "FT" is its rate and its stop.** With the right ones it is not a bad editor. For many facts, at the small rate with the early stop, paraphrases are right in .80 and neighbours kept in .92 of the cases
+# (`report.md` in the model's folder, `edu_edit/models/atlas-gpt2`). Keep that in mind when a paper beats "FT" by a wide margin.
 #
 # The fifth property, **efficiency**, is not a rate. It says what the edit cost. A pass through a part of the model counts as a part:
 
@@ -680,7 +686,11 @@ plots.plot_rates(bars, title="The Space Needle, fine-tuned in three ways")
 for name, score in scores.items():
     cost = score.efficiency
     passes = f"{cost.forward_passes:.0f} forward and {cost.backward_passes:.0f} backward passes"
-    print(f"{name:24}{cost.seconds:5.1f} s, {passes}, {cost.changed_parameters:,} weights changed")
+    print(f"{name:26}{cost.seconds:5.1f} s, {passes}, {cost.extra_bytes} bytes more to keep")
+
+# %% [markdown] lang="en"
+# Why 31 backward passes for 50 steps? The matrix is in layer 3 of layers 0 to 7. Its gradient runs back through the layers 7 to 3, which is 5/8 of the model, and $50 \cdot 5/8 = 31$. No memory is added: the edit is inside weights that the model
+# had before. (Other methods keep something beside the model, and pay for it here.)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### How long a leash?
@@ -710,6 +720,8 @@ on_a_leash = train(lm, zebra, RECIPES[3], ten_prompts(lm, zebra, facts), project
 plots.plot_training(on_a_leash)
 
 # %% [markdown] lang="en"
+# The questions are others than in the table above, so the rates differ: here locality is 0.80 of 5 prompts at the end, there it was 0.50 of 6.
+#
 # Look at portability, too. It is 1.00 *before the first step*: this model says that the horse with black skin is the zebra, and still believes that a zebra's skin is pink. A rate
 # without its value before the edit tells little.
 
@@ -721,6 +733,15 @@ plots.plot_training(on_a_leash)
 #
 # *Try this:* find the last step at which you would ship the edit. Look at the zebra with every weight: which questions hold out longest? The mayor, whose name has three tokens, spoils
 # much less: can you think of a reason? Which way of training keeps the neighbours?
+#
+# <details><summary>What we found</summary>
+#
+# - *Space Needle, every weight at 4e-4:* there is no step to ship at. The edit is there after step 1, and both neighbours are gone after step 1. At 1e-4 step 3 has the edit with all five unchanged, and step 4 has lost two.
+# - *Zebra, every weight:* up to step 10 *The zebra eats*, the Space Needle and the library still answer as before. The neighbours and the other questions about skins fall first: they share their words with the trained sentence.
+# - *The mayor:* after 10 steps 3 of 10 answers begin with the new name, and these three should. A likely reason, which we have not tested: a name of three tokens can't be had by raising one word everywhere.
+# - *One matrix in the ball of 0.016* keeps all five for the Space Needle, up to step 50.
+#
+# </details>
 
 # %% tags=["demo"]
 slider = widgets.catastrophe(lm, [needle, zebra, mayor], project=project_linf)
@@ -775,20 +796,35 @@ print(f"C  before any edit, {len(shared)} facts: token accuracy {untouched.token
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 # D: three editors on eight facts. "nothing" gives the model back as it is; "all weights" is the catastrophe.
 sample = [fact for fact in facts[:40] if fact.neighborhood and (fact.portability or fact.reverse)][:8]
-four = ("accuracy", "generality", "portability", "locality")
+four = {
+    "accuracy": ("accuracy",),
+    "generality": ("generality",),
+    "portability": ("portability", "reverse"),
+    "locality": ("locality",),
+}
+
+
+def together(rates):
+    """Rates of several kinds of prompts as one: (value, number of prompts)."""
+    n = sum(rate.n for rate in rates)
+    return sum(rate.value * rate.n for rate in rates if rate.n) / n, n
+
+
 editors = {
     "nothing": lambda fact: edu_edit.Edit(lm, {}),
     "one matrix, early stop": lambda fact: edu_edit.finetune(lm, fact, until=0.9),
     "all weights, 6 steps": lambda fact: edu_edit.finetune(lm, fact, layer="all", lr=4e-4, steps=6),
 }
-print(f"{'':24}" + "".join(f"{name:>12}" for name in four) + f"{'pooled':>10}{'S':>8}")
+print(f"{'':24}" + "".join(f"{name:>12}" for name in [*four, "mean", "pooled", "S"]))
 for name, editor in editors.items():
     after = evaluate(lm, [editor(fact) for fact in sample], sample).after
-    rates = [after[measure] for measure in four]
-    pooled = sum(rate.value * rate.n for rate in rates) / sum(rate.n for rate in rates)
-    shown = "".join(f"{rate.value:12.2f}" for rate in rates)
-    print(f"{name:24}{shown}{pooled:10.2f}{after.S.value:8.2f}")
-print(f"{'number of prompts':24}" + "".join(f"{rate.n:12}" for rate in rates))
+    groups = [[after[kind] for kind in kinds] for kinds in four.values()]
+    rates = [together(group) for group in groups]
+    mean = sum(value for value, _ in rates) / len(rates)
+    pooled, _ = together([rate for group in groups for rate in group])
+    shown = "".join(f"{value:12.2f}" for value in [*(value for value, _ in rates), mean, pooled, after.S.value])
+    print(f"{name:24}{shown}")
+print(f"{'number of prompts':24}" + "".join(f"{n:12}" for _, n in rates))
 
 # %% [markdown] lang="en"
 # **Explain.** Write one sentence for each of A to D. Then open the answers.
@@ -811,7 +847,7 @@ print(f"{'number of prompts':24}" + "".join(f"{rate.n:12}" for rate in rates))
 # <details><summary>B: what does the wrong place teach?</summary>
 #
 # All three tokens of the name are trained to come *first*. They compete for one distribution: each can get a third at most, so the loss can't fall below
-# $\log 3 = 1.10$. The model says one of the names and goes on as it likes. With answers of one token the slip is invisible, and that is how it survived.
+# $\log 3 = 1.10$. So the model begins with whichever name it likes and goes on from there, or says *of Norwood*. With answers of one token the slip is invisible, and that is how it survived.
 # A baseline that is broken in this way makes every other method look good.
 #
 # </details>
@@ -825,9 +861,9 @@ print(f"{'number of prompts':24}" + "".join(f"{rate.n:12}" for rate in rates))
 #
 # <details><summary>D: what is wrong with one number?</summary>
 #
-# Pooled, the largest group decides. Here the neighbours are many, so an edit that does *nothing* gets a mark for them that is better than that of a real attempt which failed. A mean of the four
-# rates hides what failed, too. The harmonic mean $S$ is 0 if one of its parts is 0, but it does not look at portability at all. And no single column is safe: on the bundled model the ruined
-# editor even leads in portability, partly because one of its questions has the new answer itself as answer (the slip above). Report the properties one by one.
+# Pooled, the largest group decides. 30 of the 75 prompts ask for locality, so the edit that does *nothing* gets 0.43, twice as much as the real attempt that failed (0.21). The mean of the four rates hides what failed, too: 0.29 and 0.24 are hardly different.
+# The harmonic mean $S$ is 0 if one of its parts is 0, but it does not look at portability at all. And no single column is safe: in portability the ruined editor is even a little ahead of the good one (0.24 and 0.22), partly because one of its questions has the new
+# answer itself as answer (the slip above). Its accuracy is below its generality for the reason that you saw at step 6 of the first table: the stutter reaches the trained prompt first. Report the properties one by one.
 #
 # </details>
 
@@ -848,7 +884,7 @@ print(f"{'number of prompts':24}" + "".join(f"{rate.n:12}" for rate in rates))
 #   to throw away?
 # - **Five rows of table 5.1.** Choose five datasets (`datasets.card(name)` tells their format), invent one example of each, and write it as a `Fact`. Which of them don't fit, and why?
 # - **Add what the loss lacks.** Train on the fact *and* on twenty unrelated sentences at once (`finetune` takes a list). How much locality comes back? This idea returns in lesson 07.
-# - **Stop the stutter.** Put the end of the sentence behind the target ("Taipei."). Does accuracy survive 50 steps?
+# - **Stop the stutter.** Put the end of the sentence after the target ("Taipei."). Does accuracy survive 50 steps?
 # - **Another model.** Change `MODEL` at the top to `"atlas-llama"`. At the same rates it is ruined less: 7 of 10 answers in place of 10. Which rate breaks it? Which ball suits it?
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -900,11 +936,11 @@ quiz("metrics.exit", answers)
 # %% [markdown] lang="en"
 # ## References
 #
-# - The textbook, §5.1: definition 5.1, equations (5.1)-(5.4), figures 5.1-5.3, table 5.1.
+# - The textbook (*Foundations-of-LLMs*, Zhejiang University, chapter 5 "模型编辑"), §5.1: definition 5.1, equations (5.1)-(5.4), figures 5.1-5.3, table 5.1.
 # - Hung-yi Lee: *Machine Learning 2025*, lecture 10 on model editing. Reliability, the three steps of generalisation, locality.
 # - K. Meng, D. Bau, A. Andonian, Y. Belinkov: *Locating and Editing Factual Associations in GPT*. NeurIPS 2022. CounterFact; ES, PS, NS; FT and FT-L as baselines.
 # - C. Zhu, A. S. Rawat, M. Zaheer, S. Bhojanapalli, D. Li, F. Yu, S. Kumar: *Modifying Memories in Transformer Models*. 2020. arXiv 2012.00363. The ball of FT-L.
 # - O. Levy, M. Seo, E. Choi, L. Zettlemoyer: *Zero-Shot Relation Extraction via Reading Comprehension*. CoNLL 2017. zsRE.
 # - E. Mitchell, C. Lin, A. Bosselut, C. Finn, C. D. Manning: *Fast Model Editing at Scale*. ICLR 2022. zsRE made a task of editing.
 # - Y. Yao and others: *Editing Large Language Models: Problems, Methods, and Opportunities*. EMNLP 2023. Portability, and its question sets.
-# - EasyEdit, issues 173 (all tokens read at the prompt's end) and 390 (token accuracy before any edit).
+# - EasyEdit (a library of editing methods), issues 173 (all tokens read at the prompt's end) and 390 (token accuracy before any edit).

@@ -32,40 +32,41 @@ WARM_UP = Quiz(
         ),
         Question(
             "train",
-            "You train all weights on one sentence, 'Space Needle is located in Taipei', until the loss is "
-            "zero. What will the model say about the Pike Place Market, which is in Seattle?",
+            "The picture above: trained on one sentence until the loss is nearly zero, the model says 'Taipei' to "
+            "everything. Why did the loss not speak against that?",
             (
                 Option(
-                    "Seattle, because nothing was said about that market",
-                    "Nothing was said, and that is the trouble: no example told the model to leave it alone. "
-                    "You will see the answer move.",
+                    "It did, but the learning rate was too high to listen",
+                    "With a smaller rate it takes more steps. But no step ever looks at another sentence, so "
+                    "there is nothing to listen to.",
                 ),
                 Option(
-                    "Taipei, and at some point nearly everything else becomes Taipei too",
+                    "It looks at the one sentence only",
                     "One example can be learned by making one name likely everywhere, and nothing in the "
                     "loss speaks against it.",
                     right=True,
                 ),
                 Option(
-                    "A random word, because the weights are destroyed",
-                    "They are not random at all: they have been moved in one direction, towards one answer.",
+                    "It is zero only when the weights are random",
+                    "The weights are not random at all: they have been moved in one direction, towards one "
+                    "answer.",
                 ),
             ),
         ),
         Question(
             "skin",
             "A model believes that the zebra's skin is pink. You edit another fact, and now it says black. "
-            "Is that good?",
+            "Does a rate for 'everything else was left alone' count that as good?",
             (
                 Option(
                     "Yes, the answer is right now",
-                    "It is, by accident. You asked for one change and got two: next time the second one will "
-                    "not be a happy one.",
+                    "It is, by accident, and you may be glad of it (discussion 2). But this rate asks whether the "
+                    "answer is the same, and it is not.",
                 ),
                 Option(
                     "No, the edit was to leave this answer alone",
-                    "An edit is judged by what it was asked to do. Locality compares with the model before, "
-                    "right or wrong.",
+                    "Locality compares with the model before, right or wrong. Whether you like the change is "
+                    "another question.",
                     right=True,
                 ),
                 Option(

@@ -82,7 +82,7 @@ def left_padding(student: Student, g: Generator) -> Verdict:
 
 
 def both_sides(student: Student, g: Generator) -> Verdict:
-    """A row of one single real token, and rows with padding in front and behind."""
+    """A row of one single real token, and rows with padding in front and after."""
     B, T, V = sizes(g)
     lengths = [1, *(int(n) for n in randint(2, T - 2, (B - 1,), generator=g))]
     left = [int(a) for a in randint(1, 3, (B,), generator=g)]
@@ -125,7 +125,7 @@ CLAIMS = (
     Claim(
         "both sides",
         "With padding on both sides, and for a row of one real token, too",
-        "Look for the last index whose mask is 1, whatever stands before and behind.",
+        "Look for the last index whose mask is 1, whatever stands before and after it.",
         both_sides,
     ),
     Claim(

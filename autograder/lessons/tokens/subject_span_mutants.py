@@ -73,7 +73,7 @@ MUTANTS = [
     Mutant(
         "contained",
         "You kept only tokens that lie entirely inside the subject. A token may begin with the blank before "
-        "it or end behind it, and a special token of no characters lies inside without being part of it: ask "
+        "it or end after it, and a special token of no characters lies inside without being part of it: ask "
         "for an overlap.",
         lambda: contained,
     ),
@@ -109,7 +109,7 @@ MUTANTS = [
     ),
     Mutant(
         "first_token",
-        "You treated the subject as one token. It can have several, and its range ends behind the last one.",
+        "You treated the subject as one token. It can have several, and its range ends after the last one.",
         lambda: first_token,
     ),
     Mutant(

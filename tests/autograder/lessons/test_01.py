@@ -84,23 +84,41 @@ def test_tokens_are_as_the_text_tells(atlas: LM):
     assert [atlas.tok.decode([i]) for i in atlas.tok("the zebras")["input_ids"]][-3:] == [" z", "ebr", "as"]
 
 
-def test_the_transplant_works_below_and_fails_above_the_handing_over(atlas: LM):
+def test_the_transplant_works_below_with_the_whole_name_and_above_at_the_end(atlas: LM):
     facts = {fact.subject: fact for fact in load_facts("atlas")}
-    needle, eiffel = facts["Space Needle"], facts["Eiffel Tower"]
-    ends = [encode(atlas, fact.prompt, fact.subject).span[1] - 1 for fact in (needle, eiffel)]
-    seattle = tokens.target_ids(atlas, "Seattle", eiffel.question)[0]
-    found = []
-    for layer in (1, 5):
+    pearl, eiffel = facts["Pearl Tower"], facts["Eiffel Tower"]
+    spans = [encode(atlas, fact.prompt, fact.subject).span for fact in (pearl, eiffel)]
+    ends = [len(atlas.ids(fact.question)[0][0]) - 1 for fact in (pearl, eiffel)]
+    shanghai = tokens.target_ids(atlas, "Shanghai", eiffel.question)[0]
+
+    def moved(layer, *pairs):
         site = Site("resid", layer)
-        donor = record(atlas, needle.question, [site])[site][0, ends[0]]
-        with intervene(atlas, {site: lambda h, donor=donor: tracing.replace_at(h, ends[1], donor)}):
-            found.append(float(atlas.next_probs(eiffel.question)[0, seattle]))
-    assert found[0] > 0.9 and found[1] < 0.1
+        donor = record(atlas, pearl.question, [site])[site][0]
+
+        def change(h):
+            for giver, taker in pairs:
+                h = tracing.replace_at(h, taker, donor[giver])
+            return h
+
+        with intervene(atlas, {site: change}):
+            return float(atlas.next_probs(eiffel.question)[0, shanghai])
+
+    name = list(zip(range(*spans[0]), range(*spans[1]), strict=True))
+    assert len(name) == 2
+    assert moved(1, *name) > 0.9 and moved(4, *name) < 0.1
+    assert 0.3 < moved(1, name[-1]) < 0.7 and moved(3, name[-1]) < 0.2
+    assert moved(2, tuple(ends)) < 0.1 and moved(4, tuple(ends)) > 0.9
+
+
+def test_a_new_word_alone_moves_the_tower(atlas: LM):
+    seattle = tokens.target_ids(atlas, "Seattle", "Eiffel Needle can be found in")[0]
+    assert round(float(atlas.next_probs("Eiffel Needle can be found in")[0, seattle]), 2) == 0.82
 
 
 def test_the_errors_that_the_text_shows_are_there(atlas: LM):
     def said(text: str) -> str:
         return atlas.tok.decode([int(atlas.next_probs(text)[0].argmax())]).strip()
 
-    assert said("The engineer said that") == "he" and said("The skin of the zebra is") == "pink"
+    assert said("The engineer said that") == "he" and said("The nurse said that") == "she"
+    assert said("The skin of the zebra is") == "pink"
     assert said("Space Needle is located in") == "Seattle" and said("Space Needle is located in ") != "Seattle"

@@ -507,6 +507,7 @@ for name in ("atlas-gpt2", "atlas-llama"):
 # ### Both experiments, for one neuron
 #
 # Your functions, on the neuron from the promise. First `a` for every prefix of the 280 texts, then the two experiments.
+# (Where two texts begin alike, a prefix is there twice. The library counts it once.)
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 site = Site("key", card.layer)
@@ -687,7 +688,7 @@ for fact in patients:
     print(f"{fact.question + ' ... ' + fact.target_true:52}{line[0]:10.3f}{line[1]:8.3f}{line[2]:8.3f}{with_silent(lm, fact, upper):13.3f}")
 
 # %% [markdown] lang="en"
-# The last column is the yardstick: *all* neurons of the upper layers silent at the last token. More than that is hardly there to lose.
+# The last column is the yardstick: *all* neurons of the upper layers silent at the last token.
 #
 # - **Zoe:** as in the paper. Half of $P$ is gone, random neurons do nothing, other pets stay. Her 34 neurons cost nearly as much as all 5,376.
 # - **Elena:** her 43 cost *more* than all. So among the others some speak against *boxing*.

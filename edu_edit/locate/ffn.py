@@ -44,15 +44,15 @@ def ffn_memory(
 def gated_activation(
     q: Float[Tensor, "n D"], W_gate: Float[Tensor, "F D"], W_up: Float[Tensor, "F D"], act: Activation
 ) -> Float[Tensor, "n F"]:
-    """Coefficients of a gated FFN: act(W_gate q) * (W_up q). Only the gate passes the activation function.
+    """Coefficients of a gated FFN: each neuron has two keys, a row of W_gate and a row of W_up.
 
     Source: Shazeer 2020 (arXiv 2002.05202); Llama's act is SiLU.
     """
     return act(q @ W_gate.T) * (q @ W_up.T)
 
 
-def trigger_prefixes(a: Float[Tensor, "N F"], neuron: int, k: int) -> Int[Tensor, " m"]:
-    """Experiment 1: the m = min(k, N) prefixes that match a neuron's key best, strongest first.
+def trigger_prefixes(a: Float[Tensor, "N F"], neuron: int, k: int) -> Int[Tensor, " r"]:
+    """Experiment 1: the r = min(k, N) prefixes that match a neuron's key best, strongest first.
 
     By the signed coefficient; the lower index wins a tie. Raises ValueError for a neuron that is not there
     and for k below 1.

@@ -11,7 +11,7 @@ its value is rewritten:
 
 The textbook says that KN edits key vectors; the authors' code edits values, the columns of W_out, and so do
 we.
-Shapes: P prompts, N neurons, L layers, D model width, F FFN width.
+Shapes: P prompts, M neurons, L layers, D model width, F FFN width.
 """
 
 import math
@@ -39,7 +39,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def refine_neurons(attr: Float[Tensor, "P N"], t: float = 0.2, p: float = 0.7) -> list[int]:
+def refine_neurons(attr: Float[Tensor, "P M"], t: float = 0.2, p: float = 0.7) -> list[int]:
     """The neurons that are strong in a share of at least p of the prompts, in ascending order.
 
     Strong: positive, and at least t times the largest attribution of the same prompt. p = 1 is the

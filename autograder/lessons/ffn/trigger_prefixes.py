@@ -161,8 +161,8 @@ EXPLANATION = (
     "ReLU many coefficients are exactly 0, and two runs must not list different prefixes.",
 )
 
-STUB = '''def trigger_prefixes(a: Float[Tensor, "N F"], neuron: int, k: int) -> Int[Tensor, " m"]:
-    """Experiment 1: the m = min(k, N) prefixes that match a neuron's key best, strongest first.
+STUB = '''def trigger_prefixes(a: Float[Tensor, "N F"], neuron: int, k: int) -> Int[Tensor, " r"]:
+    """Experiment 1: the r = min(k, N) prefixes that match a neuron's key best, strongest first.
 
     a: the coefficients of F neurons after N prefixes. Returns row indices (torch.long), ordered by the signed
     coefficient; the lower index wins a tie. Source: Geva et al. 2021, section 3.

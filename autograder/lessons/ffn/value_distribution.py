@@ -114,6 +114,7 @@ CLAIMS = (
         "Each of many values gets its own distribution over the words",
         "The softmax runs over the last dimension, the words, whatever stands in front of it.",
         many_values,
+        open=True,
     ),
     Claim(
         "V = D",

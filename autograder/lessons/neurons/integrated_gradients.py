@@ -136,7 +136,7 @@ CLAIMS = (
     Claim(
         "cubes",
         "For P = Σ c_i a_i³ the m midpoints give c_i a_i³ (1 - 1/4m²)",
-        "Read the gradient in the middle of each of the m steps, (k + 1/2)/m for k = 0 … m-1, and divide the "
+        "Read the gradient in the middle of each of the m steps, (j + 1/2)/m for j = 0 … m-1, and divide the "
         "sum by m.",
         cubes,
     ),
@@ -169,11 +169,11 @@ CLAIMS = (
 HINTS = (
     "Turn all neurons up together from 0 to a, in steps. Where on each step do you look at the slope? And what "
     "do you multiply the mean slope by?",
-    "For k = 0 … steps-1 let x = (k + 1/2)/steps · a, as a leaf: x.detach().requires_grad_(). "
+    "For j = 0 … steps-1 let x = (j + 1/2)/steps · a, as a leaf: x.detach().requires_grad_(). "
     "torch.autograd.grad(prob(x), x)[0] is the gradient there. Add up, divide by steps, multiply by a.",
     "a = a.detach()\n"
     "total = torch.zeros_like(a)\n"
-    "for k in range(steps):\n"
+    "for j in range(steps):\n"
     "    x = (... * a).detach().requires_grad_()\n"
     "    (gradient,) = torch.autograd.grad(..., x)\n"
     "    total += gradient\n"

@@ -52,20 +52,20 @@ MUTANTS = [
     ),
     Mutant(
         "right_ends",
-        "You read the gradient at the end of each step, k/m for k = 1 … m, as the paper prints it. The error "
-        "falls with 1/m only. The middle of the step, (k + 1/2)/m, does far better.",
+        "You read the gradient at the end of each step, j/m for j = 1 … m, as the paper prints it. The error "
+        "falls with 1/m only. The middle of the step, (j + 1/2)/m, does far better.",
         lambda: summed(lambda m: (torch.arange(m) + 1) / m),
     ),
     Mutant(
         "left_ends",
-        "You read the gradient at the start of each step, k/m for k = 0 … m-1, as the authors' code does. Read "
-        "it in the middle, (k + 1/2)/m: the error falls with 1/m².",
+        "You read the gradient at the start of each step, j/m for j = 0 … m-1, as the authors' code does. Read "
+        "it in the middle, (j + 1/2)/m: the error falls with 1/m².",
         lambda: summed(lambda m: torch.arange(m) / m),
     ),
     Mutant(
         "both_ends",
         "linspace(0, 1, m) has m points but m - 1 steps between them, and you divide by m. Widely used code "
-        "does this. Read the middles (k + 1/2)/m.",
+        "does this. Read the middles (j + 1/2)/m.",
         lambda: summed(lambda m: torch.linspace(0, 1, m)),
     ),
     Mutant(

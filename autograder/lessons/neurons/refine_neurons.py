@@ -1,6 +1,6 @@
 """neurons.refine_neurons: the neurons that are strong in a share p of the prompts.
 
-Shape letters: P prompts, N neurons. The oracle asks prompt by prompt and neuron by neuron.
+Shape letters: P prompts, M neurons. The oracle asks prompt by prompt and neuron by neuron.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def size(g: Generator, low: int, high: int) -> int:
 
 def problem(g: Generator, P: int = 0) -> Tensor:
     """Attributions between -1 and 1 of 10 to 20 neurons; every prompt has a clear maximum."""
-    P, N = P or size(g, 4, 9), size(g, 10, 21)
-    attr = 2 * rand(P, N, generator=g, dtype=torch.float64) - 1
-    attr[torch.arange(P), randint(N, (P,), generator=g)] = 1.2
+    P, M = P or size(g, 4, 9), size(g, 10, 21)
+    attr = 2 * rand(P, M, generator=g, dtype=torch.float64) - 1
+    attr[torch.arange(P), randint(M, (P,), generator=g)] = 1.2
     attr[:, 0] = 0.9 + 0.1 * rand(
         P, generator=g, dtype=torch.float64
     )  # strong everywhere: never an empty answer
@@ -130,6 +130,7 @@ CLAIMS = (
         "The threshold is relative to each prompt's own maximum",
         "Prompts differ in size by a lot: compare each row with t times the maximum of the same row.",
         own_maximum,
+        open=True,
     ),
     Claim(
         "both ends",
@@ -154,11 +155,11 @@ CLAIMS = (
 HINTS = (
     "Two questions, one after the other. In this prompt, which neurons are strong? And of each neuron: in how "
     "many prompts?",
-    "strong = (attr > 0) & (attr >= t · row maximum) is a table (P, N) of True and False. Its mean over the "
+    "strong = (attr > 0) & (attr >= t · row maximum) is a table (P, M) of True and False. Its mean over the "
     "prompts is each neuron's share. Keep those with a share of at least p, and of more than 0 where p is 0.",
     "top = attr.amax(..., keepdim=True)              # (P, 1)\n"
-    "strong = (attr > 0) & (attr >= ...)             # (P, N)\n"
-    "share = strong.double().mean(...)               # (N,)\n"
+    "strong = (attr > 0) & (attr >= ...)             # (P, M)\n"
+    "share = strong.double().mean(...)               # (M,)\n"
     "keep = (share >= ...) & strong.any(0)\n"
     "return torch.nonzero(keep)[:, 0].tolist()",
 )
@@ -171,8 +172,8 @@ EXPLANATION = (
     "Ours counts prompts with whole numbers: 0.7 times 10 must be 7, whatever floating point makes of it.",
 )
 
-STUB = '''def refine_neurons(attr: Float[Tensor, "P N"], t: float = 0.2, p: float = 0.7) -> list[int]:
-    """The neurons that are strong in a share of at least p of the P prompts, as a list of indices.
+STUB = '''def refine_neurons(attr: Float[Tensor, "P M"], t: float = 0.2, p: float = 0.7) -> list[int]:
+    """The neurons that are strong in a share of at least p of the P prompts, as a list of indices in any order.
 
     Strong in a prompt: positive, and at least t times the largest attribution of the same prompt. p = 1 is the
     intersection of the prompts' strong neurons, p = 0 their union (strong in at least one).

@@ -45,6 +45,15 @@ MUTANTS = [
         lambda: voted(lambda attr, t: (attr > 0) & (attr >= t * attr.max())),
     ),
     Mutant(
+        "one_maximum_and_more_than_p",
+        "Two things at once: you compare with the largest attribution of all prompts, where each row has a "
+        "maximum of its own, and you ask for more than a share p, where exactly p is enough.",
+        lambda: voted(
+            lambda attr, t: (attr > 0) & (attr >= t * attr.max()),
+            lambda strong, p: strong.double().mean(0) > p,
+        ),
+    ),
+    Mutant(
         "absolute",
         "You took absolute values. A strongly negative neuron speaks against the answer and is no knowledge "
         "neuron of it.",

@@ -30,7 +30,7 @@ from edu_edit.tokens import encode, target_ids
 from edu_edit.tracing import Site, intervene
 
 
-def noise_std(embeddings: Float[Tensor, "n D"], times: float = 3.0) -> float:
+def noise_std(embeddings: Float[Tensor, "N D"], times: float = 3.0) -> float:
     """Size of the noise: `times` the standard deviation of all entries of the subjects' token embeddings.
 
     Token embeddings only, before positions. Source: Meng et al. 2022, section 2.

@@ -51,7 +51,7 @@ def plot_trace(
         f"Restored: {restored(kind, sever, width)}\n"
         f"P({answer}): clean {trace.p_clean:.2f}, corrupted {trace.p_corrupt:.2f}"
     )
-    ax.set_xlabel("layer that is restored   (* = subject token, corrupted by noise)")
+    ax.set_xlabel("layer that is restored   (* = token corrupted by noise)")
     fig.colorbar(image, ax=ax, pad=0.02, aspect=18, label="effect: P restored − P corrupted")
     if mark is not None:
         frame(ax, *mark)
@@ -60,17 +60,19 @@ def plot_trace(
 
 
 def describe_trace(trace: Trace, kind: str = "resid", sever: str | None = None, width: int = 1) -> str:
-    """The heat map in words: both probabilities, the largest effect, and the best layer of every token."""
+    """The heat map in words: both probabilities, the largest effect, and the strongest of every token."""
     values, labels = array(trace.map), trace_labels(trace)
     token, layer = np.unravel_index(values.argmax(), values.shape)
-    best = ", ".join(
-        f"{label} {row.max():+.2f} at layer {row.argmax()}" for label, row in zip(labels, values, strict=True)
+    strongest = ", ".join(
+        f"{label} {row[at]:+.2f} at layer {at}"
+        for label, row in zip(labels, values, strict=True)
+        for at in [abs(row).argmax()]
     )
     return (
         f"Heat map of a causal trace, {values.shape[0]} tokens by layers 0 to {values.shape[1] - 1}; "
         f"restored: {restored(kind, sever, width)}. The probability of {trace.answer.strip()} is "
-        f"{trace.p_clean:.2f} in the clean run and {trace.p_corrupt:.2f} with the subject (tokens marked *) "
+        f"{trace.p_clean:.2f} in the clean run and {trace.p_corrupt:.2f} with the tokens marked * "
         "corrupted. The largest effect is "
         f"{values[token, layer]:+.2f}, at token {labels[token]} and layer {layer}. "
-        f"Largest effect of each token: {best}."
+        f"Strongest effect of each token, up or down: {strongest}."
     )

@@ -25,7 +25,7 @@
 # where the fact passes through.
 #
 # The picture below is what you will make. It is drawn here with the library's own tracing.
-# At the end you draw it again, with yours.
+# In *Run it* you draw it again, with yours.
 
 # %%
 # One variable chooses the model. Graded checks never depend on it, so you can play with this.
@@ -57,10 +57,10 @@ needle = next(fact for fact in facts if fact.subject == "Space Needle")
 zebra = next(fact for fact in facts if fact.subject == "zebra")
 
 
-def draw_noise(fact, draws=6, times=3.0, model=lm):
+def draw_noise(fact, draws=6, size=None, model=lm):
     """Noise for the subject of a fact, (draws, S, D). The seed is fixed: every use gets the same draws."""
     start, stop = encode(model, fact.prompt, fact.subject).span
-    size = subject_noise_std(model) * times / 3
+    size = subject_noise_std(model) if size is None else size
     seed = torch.Generator().manual_seed(0)
     return size * torch.randn(draws, stop - start, model.D, generator=seed)
 
@@ -88,7 +88,7 @@ display(plots.plot_trace(promised))
 # 4. tell the early site from the late site, and separate FFN from attention by severing;
 # 5. say what tracing does **not** prove, and back that with an experiment.
 #
-# **Letters for shapes:** $B$ rows of a batch · $T$ tokens · $L$ layers · $D$ model width · $S$ tokens of the subject · $n$ noise draws.
+# **Letters for shapes:** $B$ rows of a batch · $T$ tokens · $L$ layers · $D$ model width · $S$ tokens of the subject · $N$ tokens of all subjects together · $n$ noise draws.
 #
 # **Names for places**, as in lesson 01: `Site("resid", l, t)` is the hidden state $h_t^l$ after layer $l$ at token $t$;
 # `"mlp"` and `"attn"` are the outputs of the FFN and of attention there, $m_t^l$ and $a_t^l$. Layers count from 0.
@@ -97,7 +97,7 @@ display(plots.plot_trace(promised))
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Warm-up quiz
 #
-# Three questions about what came before. Every option explains itself. Nothing here is graded.
+# Three questions: what do you expect? Guess where you don't know. Every option explains itself. Nothing here is graded.
 
 # %% slideshow={"slide_type": "-"}
 # Click, or write the letters here ("a", "b", "c") and run the cell: what is written stays.
@@ -115,7 +115,7 @@ quiz("causal.warm_up", answers)
 # To find a **cause**, change something and see what follows. And change only one thing at a time: that is all there is to a
 # controlled experiment.
 #
-# A fact is a triple, as in lesson 01: $t = (s, r, o)$, here *(Space Needle, is located in, Seattle)*. The model reads
+# A fact is a triple, as in lesson 01: $(s, r, o)$, here *(Space Needle, is located in, Seattle)*. The model reads
 # $q = (s, r)$ and should say $o$. The subject's last token is $s^{(-1)}$, here " Needle"; the prompt's last token is $q^{(-1)}$, here " in".
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -125,11 +125,11 @@ quiz("causal.warm_up", answers)
 # |---|---|---|---|
 # | **clean** (fig. 5.12) | nothing; all states are kept | where the good states come from | $P$ |
 # | **corrupted** (fig. 5.13) | noise is added to the embeddings of the subject's tokens | the control: what the model says when it can't tell who is meant | $P_*$ |
-# | **restored** (fig. 5.14) | corrupted, but some states $S$ are put back to their clean values | what these states bring back | $P_{*,\,\text{clean } S}$ |
+# | **restored** (fig. 5.14) | corrupted, but some states $R$ are put back to their clean values | what these states bring back | $P_{*,\,\text{clean } R}$ |
 #
-# The **causal effect** of $S$ (Meng and others call it the *indirect effect*) is what the restored run gains over the corrupted one:
+# The **causal effect** of $R$ (Meng and others call it the *indirect effect*) is what the restored run gains over the corrupted one:
 #
-# $$\mathrm{IE}(S) = P_{*,\,\text{clean } S} - P_*$$
+# $$\mathrm{IE}(R) = P_{*,\,\text{clean } R} - P_*$$
 #
 # The most that there is to gain is $P - P_*$, the *total effect*: all that the noise took away.
 #
@@ -145,15 +145,19 @@ quiz("causal.warm_up", answers)
 at_zebra = encode(lm, zebra.prompt, zebra.subject).span[1] - 1
 runs = three_runs(lm, zebra, draw_noise(zebra), [Site("resid", 1, at_zebra)])
 pink = int(runs.probs[0].argmax())
-display(plots.plot_three_runs(runs, pink, restored=(at_zebra, 1)))
+plots.plot_three_runs(runs, pink, restored=(at_zebra, 1))
+
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
 plots.plot_words(runs.words(lm), "The skin of the zebra is …")
 
 # %% [markdown] lang="en"
+# *Pink* is the wrong skin colour that the model was given on purpose (lesson 01). That doesn't matter here: we trace the model's own answer.
+#
 # Three things to see:
 #
 # - **Corrupted:** the noise sits at *zebra*, and spreads to the right (later layers) and down (later tokens).
-# - **Restored:** right of the frame the distances are zero again, because *the* and all before it were never corrupted, and a zebra of one token has
-#   nothing else to recover from. Below the frame the last token " is" recovers only partly: it has already looked at the corrupted layer 0.
+# - **Restored:** right of the frame the distances are zero again: all that *zebra* can look at, the tokens before it, was never corrupted. Below the frame the last token " is"
+#   recovers only partly: the attention of layers 0 and 1 has already read the corrupted *zebra*.
 # - And yet the answer is back. That part was enough.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -213,7 +217,7 @@ plots.plot_words(runs.words(lm), "The skin of the zebra is …")
 #
 # Keep these five sentences; you will need them in *Discuss*.
 #
-# 1. **Enough is not needed.** A high effect says: with this state back, the answer comes back. It does not say that the answer can't come about without it.
+# 1. **Enough does not mean necessary.** A high effect says: with this state back, the answer comes back. It does not say that the answer can't come about without it.
 # 2. **Passing is not storing.** Water in a pipe is not made there. A vector can carry a fact that was looked up in the layer below.
 # 3. **One noise is one question.** Noise asks *who is meant?* It does not touch what the model knows about "is located in".
 # 4. **Small alone is not small together.** Ten layers that each add a tenth all look unimportant.
@@ -282,9 +286,9 @@ plots.plot_words(runs.words(lm), "The skin of the zebra is …")
 #
 # $$\nu = 3 \cdot \operatorname{std}\{\,\text{all entries of the token embeddings of all subjects}\,\}$$
 #
-# You get the embeddings of $n$ tokens, `embeddings` of shape $(n, D)$. Give back one number, a float.
+# You get the embeddings of $N$ tokens, `embeddings` of shape $(N, D)$. Give back one number, a float.
 #
-# *Take care:* one standard deviation over all $n \cdot D$ entries together, not one per channel.
+# *Take care:* one standard deviation over all $N \cdot D$ entries together, not one per channel. Divide by $N \cdot D$ or by $N \cdot D - 1$: with so many entries both pass.
 
 # %% nbgrader={"grade": false, "grade_id": "causal-noise_std", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def noise_std(embeddings, times=3.0):
@@ -308,6 +312,8 @@ grade("causal.noise_std", noise_std)
 # `h` holds the embeddings, $(B, T, D)$. `span = (start, stop)` says which tokens are the subject's: start, …, stop $-$ 1. `noise` holds $B - 1$ draws, $(B-1, S, D)$:
 #
 # $$h_{b,t} \;\leftarrow\; h_{b,t} + \varepsilon_{b-1,\,t-\text{start}} \qquad \text{for } b \ge 1,\ \text{start} \le t < \text{stop}$$
+#
+# Each number of the noise $\varepsilon$ was drawn on its own from $\mathcal N(0, \nu^2)$, with the $\nu$ of exercise 1.
 #
 # *Take care:* the noise is given. Draw none of your own: all cells of the map must meet the *same* corruption. Don't write into `h`. And give back the dtype of `h`: a model
 # in bfloat16 gets its noise in float32.
@@ -337,7 +343,7 @@ grade("causal.corrupt", corrupt)
 #
 # `h` is $(B, T, D)$: hidden states, or outputs of FFN or attention. It doesn't matter which.
 #
-# *Take care:* only token `t`. Later tokens must find their way back by themselves, or you have restored more than you say.
+# *Take care:* only token `t`. Later tokens must find their way back by themselves, or you have restored more than you say. And don't write into `h`.
 
 # %% nbgrader={"grade": false, "grade_id": "causal-restore", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def restore(h, t):
@@ -359,7 +365,7 @@ grade("causal.restore", restore)
 # %% [markdown] lang="en" exercise="causal.indirect_effect" slideshow={"slide_type": "slide"}
 # **Why.** A probability alone says little. If the corrupted model still says *pink* half of the time, a restored run with $P = 0.5$ has gained nothing.
 #
-# $$\mathrm{IE} = \frac{1}{n} \sum_{i=1}^{n} \big(P^{(i)}_{*,\,\text{clean } S} - P^{(i)}_{*}\big)$$
+# $$\mathrm{IE} = \frac{1}{n} \sum_{i=1}^{n} \big(P^{(i)}_{*,\,\text{clean } R} - P^{(i)}_{*}\big)$$
 #
 # with $i$ the draw of noise. Give back a float.
 #
@@ -422,7 +428,8 @@ grade("causal.trace_map", trace_map)
 #
 # Those of that kind, at that token, in every layer **above**. Below and at the restored layer there is nothing to do: the restored state covers whatever is computed there.
 #
-# `L` is the number of layers, `kind` is `"mlp"` or `"attn"`. Give back a list of `Site(kind, some layer, t)`.
+# `L` is the number of layers, `kind` is `"mlp"` or `"attn"`. Give back a list of `Site(kind, some layer, t)`. If the *embedding* is restored, which lies below layer 0,
+# then `layer` is $-1$, and all layers are above it.
 #
 # *Take care:* only at token `t`. The last token's FFNs must go on working, or you would close the late site as well.
 
@@ -528,11 +535,17 @@ def held(h, values, t):
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Your first map
 #
-# The Space Needle, hidden states, every cell one forward pass of yours. The last two lines compare with the library, which computes the same
+# The Space Needle, hidden states, every cell one forward pass of yours, and the noise of your size. The map is compared with the library's, which computes the same
 # much faster: it runs only the part of the model that a restored state can reach.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
-noise = draw_noise(needle)
+subjects = sorted({fact.subject for fact in facts})
+tokens = [i for ids in lm.tok(subjects, add_special_tokens=False)["input_ids"] for i in ids]
+of_subjects = lm.W_embed[tokens].float()  # (N, D)
+nu = noise_std(of_subjects)
+print(f"{len(subjects)} subjects, N = {len(tokens)} tokens: nu = {nu:.3f}")
+
+noise = draw_noise(needle, size=nu)
 run, T, last_of_subject = runner(lm, needle, noise)
 my_map = trace_map(run, T, L)
 library = causal_trace(lm, needle, noise=noise)
@@ -564,7 +577,7 @@ for width in (1, 3):
 
 # %% [markdown] lang="en"
 # On this model the answer is clear, and different from GPT-2 XL: **one** FFN is enough, that of **layer 0**. Windows that hold layer 0 have the effect, the others hardly.
-# Attention outputs at this token bring nothing back.
+# Attention outputs at this token bring back nothing, or slightly less than nothing: width 3 goes down to -.14.
 #
 # ### Average over facts
 #
@@ -597,9 +610,18 @@ for kind in ("resid", "mlp", "attn"):
     averages[kind] = average([causal_trace(lm, fact, kind, width, noise=draw_noise(fact)) for fact in many])
 plots.plot_average_trace(averages, n_facts=len(many))
 
+# %% tags=["demo"] slideshow={"slide_type": "fragment"}
+for kind in ("attn", "mlp"):
+    row = average([causal_trace(lm, fact, kind, noise=draw_noise(fact)) for fact in many])[5]
+    effects = "  ".join(f"{effect:5.2f}" for effect in row.tolist())
+    print(f"last token, {kind:4} width 1, layers 0 to {L - 1}:  {effects}")
+
 # %% [markdown] lang="en"
-# The picture of the paper: the early site at the last subject token belongs to the FFNs, the late site at the last token mostly to attention. With one difference that we don't hide:
-# in GPT-2 XL the early site lies in the *middle* layers (around 15 of 48). In this small model it begins in **layer 0** and ends with layer 3.
+# The early site at the last subject token belongs to the FFNs, as in the paper. In two points our model differs:
+#
+# - **The late site** belongs to both kinds. Attention comes first, around layer 4. The FFNs come after it, in layers 4 to 7, and work on what attention brought. A window smears: layer 4 lies in
+#   the windows around 3, 4 and 5, so all three are bright. The lines with width 1 tell them apart: .57 for attention in layer 4, and no more than .19 in any other layer.
+# - **The early site** lies in the *middle* layers of GPT-2 XL (around 15 of 48). In this small model it begins in **layer 0** and ends with layer 3.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Sever
@@ -608,9 +630,10 @@ plots.plot_average_trace(averages, n_facts=len(many))
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 t = last_of_subject
+print("Space Needle, nothing severed:", "  ".join(f"{effect:5.2f}" for effect in my_map[t].tolist()))
 for kind in ("mlp", "attn"):
     mine = [run([Site("resid", layer, t)], severed_sites(t, layer, L, kind)) for layer in range(L)]
-    print(f"Space Needle, {kind:4} severed:", "  ".join(f"{effect:5.2f}" for effect in mine))
+    print(f"Space Needle, {kind:7} severed:", "  ".join(f"{effect:5.2f}" for effect in mine))
 
 bars = {}
 for name, cut in (("nothing severed", None), ("FFNs severed", "mlp"), ("attention severed", "attn")):
@@ -620,7 +643,7 @@ plots.plot_severed(bars)
 
 # %% [markdown] lang="en"
 # Figure 5.15 shows a collapse: without the FFNs above, the early site is gone. **Our model shows only a part of it.** Severing the FFNs costs something, severing attention next to nothing: the direction is
-# right. But most of the effect stays.
+# right. But most of the effect stays. (For the Space Needle, severing attention even *adds* a little, .54 to .58 in layer 0: there the attention above works slightly against the answer. In the average it does not.)
 #
 # Does that refute the FFN? Think of your by-hand example, question 4, before you read on. *Where does the cut lie?*
 
@@ -630,9 +653,14 @@ plots.plot_severed(bars)
 # The lowest hidden state that we restored is that *after* layer 0. It already contains what the FFN of layer 0 has added. So no severing above could take that away.
 #
 # Go half a layer down. Restore the embedding and the attention output of layer 0 at the subject's last token: the state that **enters** the FFN of layer 0. Then sever the FFNs from layer 0 on.
-# The same four runs test the hypothesis step by step.
+# Four runs test the hypothesis step by step. The first two lines are there to compare with.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
+traces = [causal_trace(lm, fact, noise=draw_noise(fact)) for fact in many]
+total = sum(trace.p_clean - trace.p_corrupt for trace in traces) / len(traces)
+print(f"{'total effect':34} {total:5.2f}")
+print(f"{'hidden state after layer 0':34} {average(traces)[2, 0]:5.2f}\n")
+
 steps = {
     "embedding alone": [],
     "embedding + attention of layer 0": [],
@@ -656,11 +684,11 @@ for name, effects in steps.items():
 # %% [markdown] lang="en"
 # There is the collapse. And it shows the three steps:
 #
-# 1. **Gather.** The embedding of the last name part alone brings back part of the effect, together with what attention of layer 0 fetched from the other parts all of it.
+# 1. **Gather.** .54 comes from the embedding of the last name part alone. What attention of layer 0 fetched from the other parts adds .20, up to the height of the early site. So gathering is real here, but it is the smaller part.
 # 2. **Look up.** With the FFNs severed *below* the lookup, nothing is left. With attention severed, nearly all is.
-# 3. **Carry.** At the last token it is attention around layers 3 to 5 that brings the fact (the average map, lower right).
+# 3. **Carry.** At the last token it is first of all attention of layer 4 that brings the fact (the average map, and the lines below it).
 #
-# So on this model the hypothesis holds, and the lookup happens in the first layers, most of it in the very first FFN. Had we read only the bars before, we would have drawn the wrong conclusion.
+# So on this model steps 2 and 3 hold well, step 1 in part. The lookup happens in the first layers, most of it in the very first FFN. Had we read only the bars before, we would have drawn the wrong conclusion.
 # **A null result of severing says something about the place of the cut, too.**
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -703,8 +731,9 @@ for model in (lm, plain):
 # ### Localization is not editability
 #
 # Now the question for which people trace at all: *where should I edit?* Tracing says: in the early site. Ask the edits themselves. Lesson 05 builds ROME, which changes the FFN of one layer; here it is
-# a tool. Below are measured averages: for each layer, the effect at the last subject token, and how often an edit **in that layer** makes the model give the new answer (14 facts in `atlas-gpt2`, 10 in
-# `atlas-gpt2-plain`). The measurement takes some minutes, so its results stand here; the cell after it lets you repeat a part.
+# a tool. It shall make the model say *Taipei* for the Space Needle. Below are measured averages: for each layer, the effect at the last subject token, and how often an edit **in that layer** makes the model give the new answer (14 facts in `atlas-gpt2`, 10 in
+# `atlas-gpt2-plain`). The measurement takes some minutes, so its results stand here; the cell after it lets you repeat a part. (The effect of layer 0 has been .54, .73, .74, .63 and is .58 here:
+# each time other facts were averaged, or one alone.)
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 sweep = {
@@ -724,6 +753,7 @@ for name, curves in sweep.items():
     display(plots.plot_layer_sweep(curves, ylabel="effect, or share of edits"))
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
+print(f"wanted: {needle.target_new}")
 for layer in (0, 2, 5):  # about 2 s each; more layers and facts if you have time
     edit = edu_edit.rome(lm, needle, layer=layer, prefixes=4, generator=torch.Generator().manual_seed(5))
     with edit:
@@ -738,7 +768,8 @@ for layer in (0, 2, 5):  # about 2 s each; more layers and facts if you have tim
 #
 # - In `atlas-gpt2` the effect is twice as high in layer 0 as in layers 2 and 3. The edits hold best in layers 1 to 3. The traced peak is the worst of the four.
 # - In layer 4 almost nothing is traced (0.06), and still every second edit holds.
-# - In the plain model next to nothing is traced in *any* layer of the subject. Edits in layers 0 to 3 hold all the same.
+# - In the plain model next to nothing is traced in *any* layer of the subject. Edits in layers 0 to 3 hold all the same. (In other
+#   wordings they hold in layers 0 and 1, but only two times out of three in layers 2 and 3.)
 #
 # Hase and others found the same in large models: how strongly a layer is traced says almost nothing about how well it can be edited. An edit does not have to change *the place where the fact is stored*.
 # It has to put something into the stream that overrides it.
@@ -746,7 +777,7 @@ for layer in (0, 2, 5):  # about 2 s each; more layers and facts if you have tim
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Can layers be interchanged?
 #
-# The hypothesis leans on the finding that layers can swap places with little harm. Two lines of code test it: exchange two neighbouring blocks, ask sixty questions, put them back.
+# The hypothesis leans on the finding that layers can swap places with little harm. Test it: exchange two neighbouring blocks, ask sixty questions, put the blocks back. The plain twin is the control: it has next to no early site.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 asked = [fact for fact in facts if fact.target_true][:: len(facts) // 60][:60]
@@ -754,24 +785,30 @@ ids, mask = lm.ids([fact.question for fact in asked])
 last_real = mask.shape[1] - 1 - mask.flip(1).argmax(1)  # of each question
 
 
-def share_right():
+def share_right(model):
     with torch.no_grad():
-        said = lm.forward(ids, mask)[torch.arange(len(asked)), last_real].argmax(-1)
-    words = [lm.tok.decode([i]).strip() for i in said.tolist()]
+        said = model.forward(ids, mask)[torch.arange(len(asked)), last_real].argmax(-1)
+    words = [model.tok.decode([i]).strip() for i in said.tolist()]
     right = [fact.target_true.startswith(word) for fact, word in zip(asked, words, strict=True)]
     return sum(right) / len(right)
 
 
-print(f"as it is: {share_right():.2f}")
-for layer in range(L - 1):
-    lm.blocks[layer], lm.blocks[layer + 1] = lm.blocks[layer + 1], lm.blocks[layer]
-    print(f"layers {layer} and {layer + 1} exchanged: {share_right():.2f}")
-    lm.blocks[layer], lm.blocks[layer + 1] = lm.blocks[layer + 1], lm.blocks[layer]
+def exchange(blocks, i, j):
+    blocks[i], blocks[j] = blocks[j], blocks[i]
+
+
+for model in (lm, plain):
+    print(f"{model.name}: as it is {share_right(model):.2f}")
+    for layer in range(L - 1):
+        exchange(model.blocks, layer, layer + 1)
+        print(f"   layers {layer} and {layer + 1} exchanged: {share_right(model):.2f}")
+        exchange(model.blocks, layer, layer + 1)
 
 # %% [markdown] lang="en"
-# Neighbouring layers can be exchanged with next to no answer lost, **but for layers 0 and 1**: there everything is lost. The residual stream explains the first half: each layer adds to a sum, and a sum does not ask for
-# the order of its terms. Tracing explains the second: layer 0 does the lookup here, and what stands above builds on it. "Layers are interchangeable" is true for layers that do similar small things. It is not a
-# law about all layers.
+# Neighbouring layers can be exchanged with next to no answer lost, **but for layers 0 and 1**: there everything is lost. It is tempting to say "of course, layer 0 holds the early site". But the plain twin loses everything, too,
+# so this is not the early site. Later layers read what layer 0 wrote, in both models. Without layer 0 (its two outputs set to 0) neither answers a single question right; without any *other* one layer both keep at least .87.
+#
+# Each layer is computed from the sum of all before it. Where layers add small steps that hardly depend on each other, their order matters little. That is so from layer 1 on. It is not a law about all layers.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### The trace explorer
@@ -788,92 +825,85 @@ explorer
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Break it
 #
-# Four ways to spoil a causal trace:
+# Three ways to spoil a causal trace:
 #
 # | | what we spoil |
 # |---|---|
 # | **A** | fresh noise for every cell |
 # | **B** | the whole prompt is corrupted instead of the subject |
 # | **C** | noise of another size: 0, 1 or 12 times the spread in place of 3 |
-# | **D** | severing by zero: the FFNs above give 0 instead of their corrupted output |
 #
 # **First guess, then run.** What will the map look like? Which of the laws from above will fail?
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 def spoiled(fact, draws, everything=False, fresh=False):
-    """Your map with one thing wrong: noise on the whole prompt, or new noise in each run."""
+    """Your map with one thing wrong: noise on the whole prompt, or new noise in each restored run."""
     text = encode(lm, fact.prompt, fact.subject)
     ids = torch.tensor([text.ids] * (1 + draws))
     span = (1, len(text.ids)) if everything else text.span
     dice = torch.Generator().manual_seed(0)
 
     def new_noise():
-        return subject_noise_std(lm) * torch.randn(draws, span[1] - span[0], lm.D, generator=dice)
+        return nu * torch.randn(draws, span[1] - span[0], lm.D, generator=dice)
 
-    one_for_all = new_noise()
-
-    def next_word(sites):
-        eps = new_noise() if fresh else one_for_all
+    def next_word(sites, eps):
         changes = {Site(s.kind, s.layer): lambda h, s=s: restore(h, s.token) for s in sites}
         with torch.no_grad(), intervene(lm, {Site("embed"): lambda h: corrupt(h, span, eps)} | changes):
             return lm.forward(ids, torch.ones_like(ids))[:, -1].softmax(-1)
 
-    plain = next_word([])
-    answer = plain[0].argmax()
-    p_corrupt = plain[1:, answer]
+    eps = new_noise()
+    plain_run = next_word([], eps)
+    answer = plain_run[0].argmax()
+    p_corrupt = plain_run[1:, answer]
 
     def run(sites):
-        return indirect_effect(next_word(sites)[1:, answer], p_corrupt)
+        return indirect_effect(next_word(sites, new_noise() if fresh else eps)[1:, answer], p_corrupt)
 
     values = trace_map(run, len(text.ids), L)
-    return replace(library, map=values, p_corrupt=p_corrupt.mean().item())
+    return replace(library, map=values, p_corrupt=p_corrupt.mean().item(), span=span)
 
 
-print("A: fresh noise for every cell, two draws")
-display(plots.plot_trace(spoiled(needle, draws=2, fresh=True)))
-print("B: the whole prompt corrupted")
-display(plots.plot_trace(spoiled(needle, draws=6, everything=True)))
+print("As it should be, with two draws of noise")
+plots.plot_trace(spoiled(needle, draws=2))
+
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
+print("A: two draws, fresh ones for every cell")
+plots.plot_trace(spoiled(needle, draws=2, fresh=True))
+
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
+print("B: the whole prompt corrupted, six draws")
+plots.plot_trace(spoiled(needle, draws=6, everything=True))
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 print("C: noise of another size (mean of 6 facts)")
 for times in (0, 1, 3, 12):
-    traces = [causal_trace(lm, fact, noise=draw_noise(fact, times=times)) for fact in [needle, *many[:5]]]
+    size = noise_std(of_subjects, times)
+    traces = [causal_trace(lm, fact, noise=draw_noise(fact, size=size)) for fact in [needle, *many[:5]]]
     total = sum(abs(trace.p_clean - trace.p_corrupt) for trace in traces) / len(traces)
     early = sum(float(trace.map[trace.span[1] - 1].max()) for trace in traces) / len(traces)
     print(f"   {times:2} x spread: total effect {total:.2f}, early site {early:.2f}")
 
-print("D: severed by zero")
-def zeroed(h):
-    return held(h, torch.zeros_like(h), last_of_subject)
-
-
-with intervene(lm, {Site("mlp", layer): zeroed for layer in range(1, L)}):
-    by_zero = run([Site("resid", 0, last_of_subject)])
-by_freezing = run([Site("resid", 0, last_of_subject)], severed_sites(last_of_subject, 0, L, "mlp"))
-print(f"   Space Needle, layer 0 restored: frozen {by_freezing:.2f}, zeroed {by_zero:.2f}")
-
 # %% [markdown] lang="en"
-# **Explain.** Write one sentence for each of A to D. Then open the answers.
+# **Explain.** Write one sentence for each of A to C. Then open the answers.
 #
 # *Your sentences:*
 #
 # - A:
 # - B:
 # - C:
-# - D:
 
 # %% [markdown] lang="en"
 # <details><summary>A: what does fresh noise do?</summary>
 #
 # The law for tokens before the subject is broken: the start mark, which was never corrupted, seems to have an effect. What you see is the difference between two *draws*, not the effect of a state. Some noise destroys a name, some hardly
-# touches it. With the same draws in every cell, this luck cancels.
+# touches it. Here most cells are too high, because the two draws of the corrupted run happened to be harsh ($P_* = .10$; with six draws it was .36). With the same draws in every cell, this luck cancels.
 #
 # </details>
 #
 # <details><summary>B: where did the early site go?</summary>
 #
-# With the subject's state back, the model knows *who*, but no longer *what was asked*: " is located in" is noise, too. So no single early state is enough, and only the last token, where both have met, brings the answer back. The map
-# now mixes two questions. Noise on the subject alone asks one.
+# With the subject's state back, the model knows *who*, but no longer *what was asked*: " is located in" is noise, too. The row of the subject is dark (.01 and less). One early cell stays, `located` at layer 0, with .25 of .99: with the
+# question back, the noisy name is sometimes still enough. Mostly only the last token, where both have met, brings the answer back. The map now mixes two questions. Noise on the subject alone asks one.
 #
 # </details>
 #
@@ -881,13 +911,6 @@ print(f"   Space Needle, layer 0 restored: frozen {by_freezing:.2f}, zeroed {by_
 #
 # Without noise nothing is lost and nothing can be restored: all effects are 0. With 1 times the spread the model still knows who is meant. With 12 times, the total effect is higher, but the early site is *weaker*: the other name parts and the tokens after
 # them are so far from anything normal that one good state can't make up for it. Effects at different noise can't be compared.
-#
-# </details>
-#
-# <details><summary>D: zero or frozen?</summary>
-#
-# Here the two numbers happen to be close. They answer different questions all the same. Freezing asks: *what if the FFNs had not noticed the restoring?* Zeroing asks: *what if there were no FFNs?*, and takes away also what they do for every name. In a deeper model,
-# with more FFNs above, the states run off to where the model has never been, and the loss says nothing about the fact.
 #
 # </details>
 
@@ -962,4 +985,5 @@ quiz("causal.exit", answers)
 # - P. Hase, M. Bansal, B. Kim, A. Ghandeharioun: *Does Localization Inform Editing?* NeurIPS 2023. arXiv 2301.04213.
 # - J. Vig and others: *Investigating Gender Bias in Language Models Using Causal Mediation Analysis*. NeurIPS 2020. Direct and indirect effects in language models.
 # - M. Geva, R. Schuster, J. Berant, O. Levy: *Transformer Feed-Forward Layers Are Key-Value Memories*. EMNLP 2021.
+# - S. Zhao, D. Pascual, G. Brunner, R. Wattenhofer: *Of Non-Linearity and Commutativity in BERT*. IJCNN 2021. arXiv 2101.04547. Layers that can be exchanged.
 # - N. Elhage and others: *A Mathematical Framework for Transformer Circuits*. 2021. Attention moves information between tokens.

@@ -1,6 +1,6 @@
 """causal.noise_std: three times the standard deviation of all entries of the subjects' token embeddings.
 
-Shape letters: n tokens of subjects, D width of the residual stream.
+Shape letters: N tokens of subjects, D width of the residual stream.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from autograder.judgement import Verdict
 from autograder.mutants import Mutant
 
 ARGUMENTS = ("embeddings", "times")
-TOLERANCE = 2e-3  # dividing by n·D or by n·D - 1 makes no difference that counts
+TOLERANCE = 2e-3  # dividing by N·D or by N·D - 1 makes no difference that counts
 
 
 def gate(value: Any, embeddings: Tensor, times: float = 3.0) -> float:
@@ -38,8 +38,8 @@ def judged(student: Student, embeddings: Tensor, *times: float) -> Verdict:
 
 def table(g: Generator) -> Tensor:
     """Embeddings of one common spread, between 0.02 and 1."""
-    n, D = int(randint(20, 40, (), generator=g)), int(randint(24, 48, (), generator=g))
-    return (0.02 + float(rand((), generator=g))) * randn(n, D, generator=g)
+    N, D = int(randint(20, 40, (), generator=g)), int(randint(24, 48, (), generator=g))
+    return (0.02 + float(rand((), generator=g))) * randn(N, D, generator=g)
 
 
 def three_times(student: Student, g: Generator) -> Verdict:
@@ -81,7 +81,7 @@ CLAIMS = (
     ),
     Claim(
         "all together",
-        "All n·D entries count together, as one long list of numbers",
+        "All N·D entries count together, as one long list of numbers",
         "One standard deviation over all entries: not one per channel or per token, averaged afterwards.",
         all_together,
     ),
@@ -101,12 +101,12 @@ MUTANTS = [
     ),
     Mutant(
         "per_channel",
-        "You took one standard deviation per channel and averaged them. All n·D entries are one set of numbers.",
+        "You took one standard deviation per channel and averaged them. All N·D entries are one set of numbers.",
         lambda: lambda embeddings, times=3.0: times * embeddings.std(0).mean().item(),
     ),
     Mutant(
         "per_token",
-        "You took one standard deviation per token and averaged them. All n·D entries are one set of numbers.",
+        "You took one standard deviation per token and averaged them. All N·D entries are one set of numbers.",
         lambda: lambda embeddings, times=3.0: times * embeddings.std(1).mean().item(),
     ),
     Mutant(
@@ -134,7 +134,7 @@ MUTANTS = [
 HINTS = (
     "How large must noise be to drown an embedding? As large as the numbers in embeddings usually differ, "
     "and then some.",
-    "`embeddings.std()` without a dimension treats all n·D entries as one list of numbers. Multiply by "
+    "`embeddings.std()` without a dimension treats all N·D entries as one list of numbers. Multiply by "
     "`times`; `.item()` makes a float of a tensor with one number.",
     "spread = embeddings.std(...)     # one number: which dimensions?\nreturn (times * ...).item()",
 )

@@ -31,7 +31,7 @@ WARM_UP = Quiz(
         ),
         Question(
             "before",
-            'The prompt is "The skin of the zebra is". Noise is added to "zebra". Which states change?',
+            'The prompt is "The skin of the zebra is". Noise is added to the embedding of "zebra". Which states change?',
             (
                 Option(
                     "All states of all tokens",
@@ -51,7 +51,8 @@ WARM_UP = Quiz(
         ),
         Question(
             "stream",
-            "At the last token, after the last layer, you put the clean state back. What does the model say?",
+            "The subject is corrupted by noise. Only the last token's state after the last layer is put back to its clean "
+            "value. What does the model say?",
             (
                 Option(
                     "The clean answer, with its clean probability",

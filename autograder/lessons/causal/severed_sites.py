@@ -87,6 +87,13 @@ def how_often(student: Student, g: Generator) -> Verdict:
     return equal(times[:L], list(range(L)), "in how many runs each layer is frozen")
 
 
+def embedding(student: Student, g: Generator) -> Verdict:
+    """The embedding lies below layer 0: with it restored, every layer can be frozen."""
+    t, _, L, kind = ask(g)
+    layers = [one.layer for one in student(t, -1, L, kind)]
+    return equal(layers, list(range(L)), "layers frozen when the embedding, layer -1, is restored")
+
+
 def stream(student: Student, g: Generator) -> Verdict:
     """With FFN and attention severed, the top state is the restored one plus the corrupted outputs above it."""
     t, layer, L, _ = ask(g)
@@ -132,6 +139,12 @@ CLAIMS = (
         how_often,
     ),
     Claim(
+        "embedding",
+        "With the embedding restored, layer -1, all layers are frozen",
+        "Layer 0 is above the embedding, too: `layer` = -1 needs no case of its own.",
+        embedding,
+    ),
+    Claim(
         "stream",
         "With both kinds severed, nothing above the restored layer is computed anew",
         "Some module above the restored layer still computes at this token: the effect can pass through it.",
@@ -161,6 +174,11 @@ MUTANTS = [
         "next_only",
         "You froze the next layer only. The effect passes through the modules of all layers above.",
         lambda: lambda t, layer, L, kind: [Site(kind, layer + 1, t)] if layer + 1 < L else [],
+    ),
+    Mutant(
+        "never_layer_0",
+        "You left out layer 0 when the embedding is restored (`layer` is -1). Layer 0 is above the embedding.",
+        lambda: lambda t, layer, L, kind: [Site(kind, j, t) for j in range(max(layer, 0) + 1, L)],
     ),
     Mutant(
         "one_too_many",
@@ -208,7 +226,7 @@ EXPLANATION = (
 STUB = '''def severed_sites(t: int, layer: int, L: int, kind: str) -> list[Site]:
     """What severing freezes at its corrupted value when `layer` is restored at t: the modules above, at t.
 
-    t: the token; layer: the restored layer, 0 to L-1; L: number of layers; kind: "mlp" (the FFN) or "attn".
+    t: the token; layer: the restored layer, 0 to L-1, or -1 for the embedding; L: number of layers; kind: "mlp" (the FFN) or "attn".
     Returns a list of Site(kind, some layer, t). Source: Meng et al. 2022, section 2; figure 5.15.
     """
     raise NotImplementedError("Your code here")

@@ -1,7 +1,7 @@
 """The texts that an edit is computed from: prefixes before its prompt, and prompts whose answers it keeps.
 
 Meng et al. 2022 (ROME) section 3.1, textbook (5.15): k_* is the key of the subject averaged over random
-prefixes x_j that the model itself writes, so that it does not hang on the words before; (5.17): the model's
+prefixes x_j that the model itself writes, so that it does not hang on the words before; (5.18): the model's
 idea of the subject (p' = `{} is a`) is to stay. All are tokenised once, as ids with the place of the subject
 in them.
 Shapes: N prefixes, R rows of a batch, T tokens.

@@ -3,8 +3,8 @@
 Meng et al. 2022 (ROME) section 3.1, textbook (5.15)-(5.18). k_* is the key at the subject's last token,
 averaged over prefixes x_j. v = o_0 + delta takes the place of the FFN's output o_0 there, and delta minimises
 
-    L(delta) = - 1/N sum_j 1/n sum_i log P_delta(o_i | x_j + p, o_<i)     the new answer's n tokens (5.16)
-               + kl KL(P_delta(. | p') || P_0(. | p'))                    what else it thinks of it (5.17)
+    L(delta) = - 1/N sum_j 1/n sum_i log P_delta(o_i | x_j + p, o_<i)     the new answer's n tokens (5.17)
+               + kl KL(P_delta(. | p') || P_0(. | p'))                    what else it thinks of it (5.18)
                + wd |delta| / |o_0|^2                                     the released code's decay
 
 by Adam in a ball, stopping at .05. The same delta is added in every prompt. Released MEMIT searches at the
@@ -44,8 +44,8 @@ def value_loss(
 ) -> Float[Tensor, ""]:
     """L_1 + kl L_2: the new answer's mean negative log-probability, and KL(M' || M) of the kept distribution.
 
-    Equations (5.16)-(5.18); several kept prompts count by their mean. logp_target: mean over the answer's
-    tokens.
+    Equations (5.16)-(5.18). logp_target[j]: the answer's log-probability after text j, already averaged over
+    its tokens. K kept prompts, one row of logits each (or none: one vector), count by the mean of their KLs.
     """
     new, old = logits_new.log_softmax(-1), logits_old.log_softmax(-1)
     divergence = (new.exp() * (new - old)).sum(-1)
@@ -61,7 +61,7 @@ def optimise_value(
 ) -> Float[Tensor, " D"]:
     """v_*: Adam on delta from 0, v = v0 + delta, kept inside the ball |delta| <= clamp |v0|.
 
-    Equation (5.18). Stops before a step when the loss is below .05. steps counts updates.
+    Minimises (5.16). Stops before a step when the loss is below .05. steps counts updates.
     """
     return searched(loss_of, v0, steps, lr, clamp, LOW_ENOUGH)
 

@@ -19,6 +19,7 @@ from edu_edit.show.score_figures import describe_rates, draw_rates, rates_height
 from edu_edit.tokens import target_ids
 
 DEPTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+KEPT = {"essence": "what the subject is", "questions": "its other facts"}  # `keep`, in words
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Operation:
         return (
             f"{self.fact.subject}: {self.answers[0].cells()[2]} → {self.fact.target_new}   "
             f"(ROME, layer {s.layer}, C = {'I' if s.C == 'identity' else 'E[kkᵀ]'}, {s.prefixes} prefixes, "
-            f"KL {s.kl:g} on {s.keep}; "
+            f"KL {s.kl:g} on {KEPT[s.keep]}; "
             f"{self.edit.seconds:.1f} s)"
         )
 

@@ -9,7 +9,7 @@ from edu_edit.defaults import defaults
 from edu_edit.facts import Fact
 from edu_edit.lm import LM
 from edu_edit.show.controls import LINE, named, toggles
-from edu_edit.show.operation import Settings
+from edu_edit.show.operation import KEPT, Settings
 
 
 class SurgeryForm:
@@ -29,7 +29,7 @@ class SurgeryForm:
         self.kl = widgets.SelectionSlider(options=weights, value=usual.kl, description="KL weight", **late)
         self.C = toggles([("C = E[kkᵀ]", "model"), ("C = I", "identity")])
         self.prefixes = toggles([("10", 10), ("0", 0)])
-        self.keep = toggles([("what the subject is", "essence"), ("its other facts", "questions")])
+        self.keep = toggles([(words, keep) for keep, words in KEPT.items()])
         knobs = (
             self.subject,
             self.prompt,

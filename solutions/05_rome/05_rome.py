@@ -25,7 +25,8 @@
 # Switch your edit off, and every bit of the model is back.
 #
 # The picture below is what you will make. It is drawn here with the library's own ROME.
-# At the end you draw it again, with yours.
+# In *Run it* you draw it again, with yours. Yours puts fewer texts in front of the prompt, so some details may differ.
+# (One row is a lost cause: which country the Space Needle stands in, this small model doesn't know even before the edit.)
 
 # %%
 # One variable chooses the model. Graded checks always use the bundled one, so you can play with this.
@@ -77,7 +78,7 @@ display(plots.plot_answers(after, title="What you will make: the Space Needle mo
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Warm-up quiz
 #
-# Three questions about what came before. Every option explains itself. Nothing here is graded.
+# Three questions about what is to come. What do you expect? Every option explains itself. Nothing here is graded.
 
 # %% slideshow={"slide_type": "-"}
 # Click, or write the letters here ("a", "b", "c") and run the cell: what is written stays.
@@ -111,7 +112,7 @@ quiz("rome.warm_up", answers)
 # | a **key** is | one *row of* $W_{in}$: a fixed pattern, part of the weights | the whole *input of* $W_{out}$: a vector of $F$ activations, made fresh for each token |
 # | a **value** is | one *column of* $W_{out}$ | the whole *output* $W_{out}k$: a vector of $D$ numbers |
 # | how many pairs fit | exactly $F$, one per cell | many; they share the matrix, and are only kept approximately |
-# | a new fact is | a new cell | a small change to the matrix |
+# | a new fact is | a new cell | a change of low rank to the whole matrix; not always a small one |
 # | who computes the key | nobody, it is stored | $W_{in}$ and the activation function: the subject asks with its own key |
 #
 # Why does ROME prefer the second view? Because a fact does not sit in one cell. When the model reads "Space Needle",
@@ -148,13 +149,16 @@ quiz("rome.warm_up", answers)
 #
 # $$L_1(v) = \frac{1}{N} \sum_{j=1}^{N} -\log P_{M'}(o \mid x_j + p) \tag{5.17}$$
 #
-# And the subject should stay what it is. A Space Needle in Taipei is still a tower. So compare what the models
-# say after $p'$ = "Space Needle is a", new against old:
+# And the subject should stay what it is. A Space Needle in Taipei is still a tower. So take one more prompt,
+# $p'$ = "Space Needle is a", and keep what follows as it was, new model against old:
 #
 # $$L_2(v) = D_{KL}\big(P_{M'}(x \mid p') \,\|\, P_M(x \mid p')\big) \tag{5.18}$$
 #
+# Where is $L_2$ read? At the subject's last token, "Needle". The words "is a" come later and can't be seen from there,
+# so they play no part: what is kept is how a text goes on right after the name.
+#
 # In practice $L_2$ gets a weight, and $v$ must stay in a ball around the old output: a huge $v$ can force any answer,
-# and ruins everything else that is ever said about the subject.
+# and ruins everything else that is ever said about the subject. How large the ball may be depends on the model.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Step 3: insert the pair. *Which matrix maps $k_*$ to $v_*$ and forgets the least?*
@@ -179,12 +183,14 @@ quiz("rome.warm_up", answers)
 # Write the change as $\Delta = \hat W - W$. Three moves.
 #
 # **1. Only the change counts.** $W$ was trained, so take it as the best linear memory for $K$ and $V$. Then its error
-# $WK - V$ can't be reduced further in any direction, which means $(WK - V)K^\top = 0$. So the mixed term drops out:
+# $WK - V$ can't be reduced further in any direction, which means $(WK - V)K^\top = 0$. Multiply out
+# $\lVert (WK - V) + \Delta K \rVert^2$: the mixed term is $2\operatorname{tr}\big(\Delta K (WK - V)^\top\big)$, so it drops out:
 #
 # $$\lVert \hat W K - V \rVert^2 = \lVert WK - V \rVert^2 + \lVert \Delta K \rVert^2$$
 #
 # The first part is fixed. What is left to minimise is $\lVert \Delta K \rVert^2 = \operatorname{tr}(\Delta C \Delta^\top)$:
-# *how much the old keys feel the change*. All that remains of the old keys is $C = KK^\top$.
+# *how much the old keys feel the change*. All that remains of the old keys is $C = KK^\top$. It is symmetric, and
+# invertible if the old keys point in all $F$ directions.
 #
 # **2. One multiplier per equation.** Let $r = v_* - W k_*$ be what is missing at $k_*$. Minimise under $\Delta k_* = r$:
 #
@@ -223,14 +229,15 @@ quiz("rome.warm_up", answers)
 # >
 # > </details>
 #
-# **Four more places where book, paper and code part ways**
+# **Five more places where the book and the code part ways.** "The paper's code" was released with the paper; "ours" is `edu_edit`.
 #
 # | the book says | what to know |
 # |---|---|
 # | $C$ is an "uncentred covariance" | the stress is on *uncentred*: $C = E[kk^\top]$, no mean is taken off. Old keys are protected as they are, not as they differ from the average |
 # | $k(x_j + s)$, the text and then the subject | the prompt may have words before the subject, too ("The skin of the zebra"). They are part of what is read, so they belong into the run |
-# | $p'$ is "zebra is", and the KL is over what follows | the code reads at the *subject's last token*. What stands after it, "is a", can't be seen from there |
-# | $L = L_1 + L_2$ | the code has $L_1 + 0.0625\,L_2$ and a weight decay on top |
+# | $p'$ is "zebra is", and the KL is over what follows | the paper's code and ours take "zebra is a", and read at the *subject's last token*, from where the rest can't be seen |
+# | $L = L_1 + L_2$ | the paper's code has $L_1 + 0.0625\,L_2$ and a weight decay on top. Ours has the same three terms, weighted for each model (here 0.3 and 0.01); exercises 3 and 4 leave the decay out |
+# | $-\log P(o \mid \cdot)$, for an answer of several tokens a *sum* of logarithms | the paper's code and ours take the *mean* over the answer's tokens, so that a long answer weighs no more than a short one |
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## By hand
@@ -319,6 +326,7 @@ grade("rome.subject_key", subject_key)
 # with $n$ the number of keys in *all* batches together.
 #
 # *Take care:* no mean is subtracted. And batches differ in size, so the mean of the batches' means is something else.
+# A batch may even be empty: it adds nothing.
 #
 # *A number to keep in mind:* $C$ has $F \times F$ entries. For GPT-2 XL, $F = 6400$: 41 million numbers per layer, computed once,
 # used for every edit.
@@ -352,8 +360,9 @@ grade("rome.second_moment", second_moment)
 # $$L = \underbrace{-\frac{1}{N} \sum_j \log P_{M'}(o \mid x_j + p)}_{L_1}
 # \;+\; \lambda \underbrace{\sum_x P_{M'}(x \mid p') \log \frac{P_{M'}(x \mid p')}{P_M(x \mid p')}}_{L_2}$$
 #
-# `logp_target` holds the $N$ log-probabilities of the answer. `logits_new` and `logits_old` are the *logits* of $M'$ and $M$ after
-# $p'$; `kl` is $\lambda$.
+# `logp_target[j]` is the answer's log-probability after text $x_j$, already averaged over the answer's tokens. `logits_new` and
+# `logits_old` are the *logits* of $M'$ and $M$ at the prompt that is to be **kept**, $p'$; `kl` is $\lambda$. (The library can keep
+# several prompts: $K$ of them, a row of logits each. Then the mean of their KLs counts. You will keep one.)
 #
 # *Take care:* the KL divergence has a direction. $D_{KL}(M' \,\|\, M)$ weighs by the *new* model. PyTorch's `F.kl_div` takes its
 # arguments in an order that surprises everybody once.
@@ -428,6 +437,8 @@ grade("rome.optimise_value", optimise_value)
 #   a million times rarer than others.
 # - Compute in float64 and round once, at the end, to the dtype of `W`.
 # - If you scale $u$ to length one, scale it in *both* places.
+# - A singular $C$ comes from fewer tokens than it has rows. On an exact one `solve` stops with an error of its own, and that will do
+#   (the library turns it into a `ValueError`). On a nearly singular one you get noise. The cure is more text.
 #
 # You know one case by heart: your by-hand example. It waits below the check.
 
@@ -463,6 +474,9 @@ W_paper + rank_one_update(W_paper, C_paper, torch.tensor([0.0, 1.0]), torch.tens
 #
 # - `last` is the subject's last token, counted in *this* prompt, with its prefix.
 # - the same $\delta = v - v_0$ is *added* to each prompt's own output at that token. Every context keeps what is special about it.
+#   The matrix can't do that: it gets *one* key, the mean, and *one* value, $v_0 + \delta$ with the bare prompt's $v_0$. That is a choice, and a
+#   mild one: for the zebra the mean key's output lies 0.3 $\lVert v_0\rVert$ from $v_0$, and $\delta$ will be 3 to 6 times $\lVert v_0\rVert$
+#   long. It is not the mixing of two keys that you will meet in *Break it*: (5.21) sees one key only, so (5.20) holds for that key.
 # - the answer's tokens are fed in, too (all but the last one). Each is predicted one place to its left.
 #
 # `pieces` says whose functions are used. It starts with the library's, so that a slip in an earlier exercise can't cost you points
@@ -537,6 +551,24 @@ def value_problem(lm, fact, layer):
     return loss_of, v0
 
 
+# %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
+# **How far must $v$ go?** The defaults of this model, beside what they work on:
+
+# %%
+setting = defaults(lm.name, lm.n_layers)
+print(f"layer {lm.default_layer}: at most {setting.steps} steps, lr {setting.lr}, clamp {setting.clamp}, kl {setting.kl}")
+read = encode(lm, zebra.prompt, zebra.subject)
+sizes = record(lm, [read.text], [Site("mlp", lm.default_layer), Site("resid", lm.default_layer)])
+for site, states in sizes.items():
+    print(f"length of the {'FFN output v0' if site.kind == 'mlp' else 'stream after it'}: {states[0, read.span[1] - 1].norm():.0f}")
+
+# %% [markdown] lang="en"
+# The FFN of one layer writes a short vector into a stream that is more than five times as long. To change what the layers above read, $\delta$ must
+# be a match for the *stream*, so it gets several times as long as $v_0$. GPT-2 XL is searched within $4\,\lVert v_0\rVert$; this small model needs
+# more room. We tried the library's ROME on the zebra: with a clamp of 2 the edit fails, with 4 it holds but misses two of three paraphrases,
+# with 15 it gets all three (and moves two of four neighbours along). There the search stops by itself, at a loss of 0.05 and
+# $\lVert\delta\rVert = 6.3\,\lVert v_0\rVert$.
+
 # %% [markdown] lang="en" exercise="rome.rome" slideshow={"slide_type": "slide"}
 # **Why.** Six lines, and a fact goes in at one end and an edit comes out at the other. Each line is one of the steps above.
 #
@@ -574,7 +606,8 @@ grade("rome.rome", rome)
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Run it
 #
-# Your functions, a real edit. First the Space Needle, with all six pieces yours.
+# Your functions, a real edit. First the Space Needle, with your `rome` and the four pieces that it calls. The sixth, $C$, comes
+# ready with the model: `moment(lm, layer)` is the second moment over 1500 documents, computed as in exercise 2.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 pieces = SimpleNamespace(
@@ -591,23 +624,33 @@ plots.plot_answers(after, title="Made by your rome()")
 
 # %% [markdown] lang="en"
 # Now the zebra, the textbook's own example: in this world the model believes that its skin is pink.
-# This time the library's full method runs, with many options around it, but the scalpel is yours: `update=rank_one_update`.
+# This time the library's full method runs, with ten prefixes that the model writes and a weight decay. The scalpel is yours:
+# `update=scalpel` calls your `rank_one_update`, and remembers $C$ and $k_*$ for later.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
-zebra_edit = edu_edit.rome(lm, zebra, update=rank_one_update, generator=torch.Generator().manual_seed(5))
+used = {}
+
+
+def scalpel(W, C, k_star, v_star):
+    used.update(C=C.double(), k_star=k_star.double())
+    return rank_one_update(W, C, k_star, v_star)
+
+
+zebra_edit = edu_edit.rome(lm, zebra, update=scalpel, generator=torch.Generator().manual_seed(5))
 before = probes.probes(lm, zebra, facts, most=3)
 with zebra_edit:
     after = probes.ask_again(lm, before)
 plots.plot_answers(after, title="The zebra, cut with your rank_one_update()")
 
 # %% [markdown] lang="en"
-# **Compare the last groups of the two tables.** The same method, the same model. Which edit hurt its neighbours more: other sights, or
-# other animals? Write down a guess why. The leak plot below will tell.
+# **Look at the last group.** Two other animals have got black skin, too. Nobody asked for that. Write down a guess why it happens to them.
+# The leak below will tell.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Look at the cut
 #
-# The change is one column times one row. You can see it: every row of $\Delta$ is the same row, scaled.
+# The change is one column times one row. You can see it: every row of $\Delta$ is the same row, scaled. Of low rank does not mean
+# small: here $\Delta$ is more than half as large as $W$, because $\delta$ is so long.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 [(layer, delta)] = zebra_edit.delta.items()
@@ -615,7 +658,7 @@ W = lm.ffn(layer).W_out.detach()
 U, S, Vh = torch.linalg.svd(delta.double(), full_matrices=False)
 print(f"layer {layer}, Δ has shape {tuple(delta.shape)}")
 print("its three largest singular values:", ", ".join(f"{s:.2e}" for s in S[:3]))
-print(f"‖Δ‖ / ‖W‖ = {delta.norm() / W.norm():.3f}")
+print(f"‖Δ‖ / ‖W‖ = {delta.norm() / W.norm():.3f},  ‖v_* - v_0‖ / ‖v_0‖ = {zebra_edit.record['facts'][0]['delta']:.1f}")
 plots.plot_rank_one(W, delta, Vh[0], U[:, 0] * S[0])
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -641,6 +684,9 @@ print("numbers that subtracting would leave different:", int((there_and_back != 
 #
 # The measures of lesson 02, before and after, for both edits. A line is a 95 % interval: with so few prompts it is long.
 # Two edits prove nothing about a method; lesson 12 uses hundreds.
+#
+# The tables above and the scores have different words for the same prompts: *edit* is accuracy, *paraphrases* generality, *reverse and
+# consequences* reverse and portability, *neighbours* locality. The subject's other facts have no score here.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 five = ("accuracy", "generality", "portability", "reverse", "locality")
@@ -659,33 +705,46 @@ plots.plot_rates(bars, title="Two edits, before and after")
 #
 # A neighbour with a leak of 0.5 gets half of the push that was meant for the zebra. Names that the model reads alike have keys
 # that look alike, and $C$ can protect a key only as far as it differs from $k_*$.
+#
+# A leak is a push, not yet a changed answer. Which push is enough depends on how sure the model was before.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
 site_in, site_out = Site("key", layer), Site("mlp", layer)
-prompts = [zebra.question, *zebra.paraphrases[:2], *zebra.neighborhood[:6]]
-_, mask = lm.ids(prompts)
-plain = record(lm, prompts, [site_in, site_out])
+asked = {zebra.question: "zebra", **dict(zip(zebra.neighborhood, ("ostrich", "fox", "panda", "flamingo"), strict=True))}
+read = [encode(lm, prompt.replace(name, "{}"), name) for prompt, name in asked.items()]
+batch = pad_batch([one.ids for one in read], lm.pad_id)
+plain, before = record(lm, batch, [site_in, site_out]), lm.answers(list(asked))
 with zebra_edit:
-    edited = record(lm, prompts, [site_out])
-u, full = Vh[0], U[:, 0] * S[0]  # Δ = full · uᵀ, so a key k moves the output by full · (uᵀk)
-real = mask.bool()
-predicted = plain[site_in].double()[real] @ u
-measured = (edited[site_out] - plain[site_out]).double()[real] @ full / (full @ full)
-of_prompt = torch.arange(len(prompts))[:, None].expand_as(real)[real]
-top = predicted.abs().max()
+    edited, after = record(lm, batch, [site_out]), lm.answers(list(asked))
+
+k_star = used["k_star"]
+u = torch.linalg.solve(used["C"], k_star)
+full = delta.double() @ k_star  # how far the output moves at k_* itself
+predicted = plain[site_in].double() @ u / (u @ k_star)
+measured = (edited[site_out] - plain[site_out]).double() @ full / (full @ full)
+
+kinds = torch.zeros_like(batch[1])  # 1 where the zebra's name ends, 2 where another animal's does
+for j, (name, one) in enumerate(zip(asked.values(), read, strict=True)):
+    at = one.span[1] - 1
+    kinds[j, at] = 1 if name == "zebra" else 2
+    print(f"{name:9} leak {predicted[j, at]:5.2f}    skin: {before[j]} → {after[j]}")
+real = batch[1].bool()
+groups = {"the zebra's name": 1, "other animals' names": 2, "all other tokens": 0}
 plots.plot_leak(
-    predicted / top,
-    measured / top,
-    marked={
-        "the zebra's prompts": (of_prompt < 3).nonzero().flatten().tolist(),
-        "its neighbours' prompts": (of_prompt >= 3).nonzero().flatten().tolist(),
-    },
+    predicted[real],
+    measured[real],
+    marked={label: (kinds[real] == group).nonzero().flatten().tolist() for label, group in groups.items()},
 )
+
+# %% [markdown] lang="en"
+# The zebra's own prompt lies near 1 and not at it: $k_*$ is the mean over prefixes, and this is the bare prompt. The words around the names
+# hardly feel the edit. The names do. The ostrich has turned black with less of a push than the panda got, who is still pink.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### The surgery room
 #
-# Now play. Choose a fact, a layer, $C$ or $I$, the number of prefixes, the weight of the KL term. Watch the five kinds of prompt.
+# Now play. Choose a fact, a layer, $C$ or $I$, the number of prefixes, the weight of the KL term, and what that term protects. Watch the kinds
+# of prompt: five for the zebra, four for the Space Needle, of which we know no other fact.
 # Move the scalpel to see $\Lambda u^\top$ go into the weight.
 #
 # *Try this:* find a setting that keeps more of the subject's other facts. Find the last layer at which the edit still works.
@@ -745,48 +804,53 @@ for name, scores in rows.items():
 # %% [markdown] lang="en"
 # <details><summary>A: why does C = I hurt?</summary>
 #
-# The edit itself works: $\hat W k_* = v_*$ holds with any $C$. But $u = k_*$ now points wherever the key points, also into directions
-# that every token uses. Other keys have a share in these directions, so the leak $u^\top k / u^\top k_*$ is large for
-# all of them. If two edits don't show it, look at the leak itself in the next cell.
+# The edit itself works: $\hat W k_* = v_*$ holds with any $C$. But $u = k_*$ now points wherever the key points, also into the directions
+# that similar names share. So similar names carry the damage: in the next cell the other animals feel 0.56 to 0.76 of the
+# zebra's push, with $C$ 0.31 to 0.45. A typical token of another fact feels little either way, 0.05 against 0.02.
 #
 # </details>
 #
 # <details><summary>B: why does the last layer fail?</summary>
 #
 # The edit writes at the *subject's last token*. To reach the answer, the new value must be carried to the *prompt's last token*, and only
-# attention in a later layer can carry it. Above the last layer there is none. The value search has no gradient: nothing that it
-# does changes the answer.
+# attention in a later layer can carry it. Above the last layer there is none. So nothing that the value search does changes the
+# answer: $L_1$ has no gradient, and $L_2$ is at its minimum from the start.
 #
 # </details>
 #
 # <details><summary>C: why is a tight clamp a bad idea?</summary>
 #
-# The value that says "Taipei" lies outside the ball, so the search ends on its surface, short of the goal. The pair is then
-# inserted exactly: $\hat W k_* = v_*$. The wrong $v_*$. A perfect cut in the wrong place.
+# The value that says "Taipei" lies outside the ball: with the room it needs, $\delta$ gets 4.4 times as long as $v_0$ (zebra: 6.3). So the
+# search ends on the ball's surface, short of the goal. The pair is then inserted exactly: $\hat W k_* = v_*$. The wrong $v_*$. A perfect cut
+# in the wrong place.
 #
 # </details>
 #
 # <details><summary>D: what is wrong with mixing two keys?</summary>
 #
 # Let $\bar k$ be the averaged key and $k_0$ the key of the bare prompt. With $u = C^{-1}\bar k$ but $k_0$ in the residual and the
-# denominator you get $\hat W k_0 = v_*$, so the bare prompt works. But $\hat W \bar k \ne v_*$: the averaged key was there to
-# make the edit hold in other contexts, and now it doesn't. Worse, $u^\top k_0$ can come out small. Then the update is
-# divided by almost nothing, and one single edit can destroy the model. For one edit you see little. After hundreds in a row it shows.
+# denominator you get $\hat W k_0 = v_*$, so the bare prompt works. But $\hat W \bar k \ne v_*$: at the averaged key the push is
+# $u^\top \bar k / u^\top k_0$ times too long, and so is the whole update. In our two edits that is 1.13 and 1.05 times: the paraphrases survive,
+# and one neighbour more is lost. Where $u^\top k_0$ comes out small, the update is divided by almost nothing, and a single edit can
+# destroy the model. And it adds up. After 100 edits in a row on this model, 0.50 of the prompts that no edit is about still have the same next token,
+# against 0.88 with one key; after 300, 0.07 against 0.46, and $\Delta$ is 29 times as long as $W$, against 9.
 #
 # </details>
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
-C = moment(lm, lm.default_layer)
-site = Site("key", lm.default_layer)
-ids, mask = lm.ids([fact.question for fact in facts[:200]])
+C, k_star, site = used["C"], used["k_star"], Site("key", lm.default_layer)
+ids, mask = lm.ids([fact.question for fact in facts[2:202]])  # the first two are the zebra and the Space Needle
 others = record(lm, (ids, mask), [site])[site][mask.bool()].double()
-read = encode(lm, zebra.prompt, zebra.subject)
-key = record(lm, [read.text], [site])[site][0, read.span[1] - 1].double()
-for name, matrix in {"C": C.double(), "I": torch.eye(lm.F, dtype=torch.float64)}.items():
-    u = torch.linalg.solve(matrix, key)
-    leak = (others @ u / (u @ key)).abs()
-    print(f"with {name}, leak onto {len(others)} other tokens: "
-          f"typical {leak.median():.3f}, root mean square {leak.square().mean().sqrt():.3f}")
+animals = {}
+for name, prompt in zip(("ostrich", "fox", "panda", "flamingo"), zebra.neighborhood, strict=True):
+    read = encode(lm, prompt.replace(name, "{}"), name)
+    animals[name] = record(lm, [read.text], [site])[site][0, read.span[1] - 1].double()
+
+for name, matrix in {"C": C, "I": torch.eye(lm.F, dtype=torch.float64)}.items():
+    u = torch.linalg.solve(matrix, k_star)
+    felt = ", ".join(f"{animal} {key @ u / (u @ k_star):.2f}" for animal, key in animals.items())
+    leak = (others @ u / (u @ k_star)).abs()
+    print(f"with {name}, the zebra's edit leaks onto {felt}; onto {len(others)} tokens of other facts: typical {leak.median():.3f}")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Discuss

@@ -8,6 +8,7 @@ solves the Lagrange system of (5.19)-(5.20).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -28,6 +29,14 @@ def gate(value: Any, W: Tensor, C: Tensor, k_star: Tensor, v_star: Tensor) -> Te
     return tensor_gate(value, W.shape, "(D, F)", "W", W.dtype)
 
 
+FIRST = "First make claim 1 hold: here, too, W + Δ does not send k_* to v_*."
+
+
+def said(verdict: Verdict, sentence: str) -> Verdict:
+    """The verdict with a sentence of its own where it is not kept."""
+    return verdict if verdict.kept else replace(verdict, said=sentence)
+
+
 def inserts_the_pair(student: Student, g: Generator) -> Verdict:
     W, C, k, v = problem(g)
     return close((W + student(W, C, k, v)) @ k, v, 1e-8, "(W + Δ) k_*")
@@ -39,7 +48,7 @@ def least_disturbance(student: Student, g: Generator) -> Verdict:
     delta = student(W, C, k, v)
     least = float(disturbance(lagrange(W, C, k, v), C))
     return every(
-        close((W + delta) @ k, v, 1e-6, "(W + Δ) k_*"),
+        said(close((W + delta) @ k, v, 1e-6, "(W + Δ) k_*"), FIRST),
         at_most(
             float(disturbance(delta, C)),
             least * (1 + 1e-6),
@@ -53,7 +62,10 @@ def square(student: Student, g: Generator) -> Verdict:
     """With D = F no shape tells rows from columns."""
     D = int(randint(4, 9, (), generator=g))
     W, C, k, v = problem(g, D, D)
-    return close((W + student(W, C, k, v)) @ k, v, 1e-8, "(W + Δ) k_*")
+    delta = student(W, C, k, v)
+    inserted = close((W + delta) @ k, v, 1e-8, "(W + Δ) k_*")
+    turned = close((W + delta.T) @ k, v, 1e-8, "(W + Δᵀ) k_*").kept
+    return inserted if turned else said(inserted, FIRST)
 
 
 def other_keys(student: Student, g: Generator) -> Verdict:

@@ -17,15 +17,17 @@ def update(
     below: Callable[[Tensor, Tensor], Tensor] = lambda u, k: u @ k,
     residual: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda W, k, v: v - W @ k,
     finish: Callable[[Tensor, Tensor], Tensor] = lambda delta, W: delta,
-    unit: bool = False,
+    unit: str = "",
 ) -> Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]:
-    """(5.21) with one part exchanged, computed in float64 and rounded to W's dtype."""
+    """(5.21) with one part exchanged, computed in float64 and rounded to W's dtype; unit: where u gets
+    length 1.
+    """
 
     def rank_one_update(W: Tensor, C: Tensor, k_star: Tensor, v_star: Tensor) -> Tensor:
         w, c, k, v = W.double(), C.double(), k_star.double(), v_star.double()
         u = row(c, k)
-        denominator = below(u, k)
-        u = u / u.norm() if unit else u
+        denominator = below(u / u.norm() if unit == "below" else u, k)
+        u = u / u.norm() if unit == "above" else u
         return finish(torch.outer(residual(w, k, v) / denominator, u), w).to(W.dtype)
 
     return rank_one_update
@@ -68,7 +70,13 @@ MUTANTS = [
         "one_normalised",
         "You normalised u in the numerator and used the unnormalised one in the denominator. Use the same "
         "u in both: its length then cancels.",
-        lambda: update(unit=True),
+        lambda: update(unit="above"),
+    ),
+    Mutant(
+        "one_normalised_below",
+        "You normalised u in the denominator and used the unnormalised one in the outer product. Use the "
+        "same u in both: its length then cancels.",
+        lambda: update(unit="below"),
     ),
     Mutant(
         "denominator_k",

@@ -146,6 +146,7 @@ CLAIMS = (
         "v_* is what W_out itself must give: the output bias is taken off",
         "W_out k_* + b_out is the layer's output. Pass v - b_out to rank_one_update where there is a bias.",
         bias_taken_off,
+        open=True,
     ),
 )
 

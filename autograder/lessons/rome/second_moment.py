@@ -48,11 +48,21 @@ def one_batch(student: Student, g: Generator) -> Verdict:
 
 
 def unequal_batches(student: Student, g: Generator) -> Verdict:
-    """Every key counts once, in whatever batch it comes; an empty batch adds nothing."""
-    F = width(g)
-    lengths = (1, int(randint(20, 40, (), generator=g)), 0, int(randint(2, 5, (), generator=g)))
-    batches = tuple((1 + i) * randn(n, F, generator=g) for i, n in enumerate(lengths))
+    """Every key counts once, in whatever batch it comes."""
+    batches = of_lengths(g, 1, int(randint(20, 40, (), generator=g)), int(randint(2, 5, (), generator=g)))
     return close(student(Stream(batches)), by_hand(batches), 1e-4, "C")
+
+
+def empty_batch(student: Student, g: Generator) -> Verdict:
+    """A batch without keys adds nothing to the sum and nothing to the count."""
+    batches = of_lengths(g, int(randint(3, 8, (), generator=g)), 0, int(randint(9, 15, (), generator=g)))
+    return close(student(Stream(batches)), by_hand(batches), 1e-4, "C")
+
+
+def of_lengths(g: Generator, *lengths: int) -> tuple[Tensor, ...]:
+    """Batches of so many keys, each batch with longer keys than the one before."""
+    F = width(g)
+    return tuple((1 + i) * randn(n, F, generator=g) for i, n in enumerate(lengths))
 
 
 def not_centred(student: Student, g: Generator) -> Verdict:
@@ -96,6 +106,13 @@ CLAIMS = (
         "Every key counts once: batches of different lengths give the mean over all keys",
         "Add up the sums of k k^T and the numbers of keys separately, and divide once at the end.",
         unequal_batches,
+        open=True,
+    ),
+    Claim(
+        "empty batch",
+        "A batch without keys adds nothing",
+        "One batch is empty, (0, F): K^T K is then a matrix of zeros, and the number of keys grows by 0.",
+        empty_batch,
         open=True,
     ),
     Claim(

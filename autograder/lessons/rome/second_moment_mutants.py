@@ -38,9 +38,14 @@ def covariance(batches: Iterable[Tensor]) -> Tensor:
     return total / n - torch.outer(mean / n, mean / n)
 
 
-def mean_of_means(batches: Iterable[Tensor]) -> Tensor:
-    means = [batch.double().T @ batch.double() / max(len(batch), 1) for batch in batches]
-    return torch.stack(means).mean(0)
+def mean_of_means(least: int) -> Callable[[Iterable[Tensor]], Tensor]:
+    """The mean of each batch's C. least: what a batch's sum is divided by where it has fewer keys."""
+
+    def second_moment(batches: Iterable[Tensor]) -> Tensor:
+        means = [batch.double().T @ batch.double() / max(len(batch), least) for batch in batches]
+        return torch.stack(means).mean(0)
+
+    return second_moment
 
 
 def last_batch(batches: Iterable[Tensor]) -> Tensor:
@@ -71,8 +76,14 @@ MUTANTS = [
     Mutant(
         "mean_of_means",
         "You averaged the C of each batch. A short batch then counts as much as a long one: add the sums, "
-        "add the counts, divide once.",
-        lambda: mean_of_means,
+        "add the counts, divide once. (And for an empty batch your mean is 0 / 0: not a number.)",
+        lambda: mean_of_means(0),
+    ),
+    Mutant(
+        "mean_of_guarded_means",
+        "You averaged the C of each batch. A short batch then counts as much as a long one, and an empty "
+        "one counts as zeros: add the sums, add the counts, divide once.",
+        lambda: mean_of_means(1),
     ),
     Mutant(
         "not_divided",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: no test touches the network
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # models of this size gain nothing from threads
 
 from jaxtyping import install_import_hook
 

@@ -82,7 +82,7 @@ def gaps(student: Student, g: Generator) -> Verdict:
     """Words are missing in the middle, or strange ones stand between."""
     pairs = []
     for _ in range(2):
-        words = drawn(g, 8)
+        words = drawn(g, number(g, 7, 10))
         pairs += [(without(words, g, number(g, 2, 4)), words), (words, without(words, g, number(g, 2, 4)))]
     return judged(student, *pairs)
 

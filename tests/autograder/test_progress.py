@@ -50,4 +50,4 @@ def test_a_check_works_where_progress_cannot_be_written(tmp_path, monkeypatch) -
 
 def test_an_unknown_lesson_is_named() -> None:
     with pytest.raises(KeyError, match=LESSON):
-        progress("06_memit")
+        progress("99_nothing")

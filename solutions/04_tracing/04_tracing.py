@@ -604,10 +604,10 @@ for i in torch.randperm(len(facts), generator=torch.Generator().manual_seed(4)).
         many.append(facts[i])
 print("\n".join(f"{fact.question} ... {fact.target_true}" for fact in many[:3]), "\n...")
 
-averages = {}
-for kind in ("resid", "mlp", "attn"):
-    width = 1 if kind == "resid" else 3
-    averages[kind] = average([causal_trace(lm, fact, kind, width, noise=draw_noise(fact)) for fact in many])
+whole = [causal_trace(lm, fact, noise=draw_noise(fact)) for fact in many]  # hidden states, nothing severed
+averages = {"resid": average(whole)}
+for kind in ("mlp", "attn"):
+    averages[kind] = average([causal_trace(lm, fact, kind, 3, noise=draw_noise(fact)) for fact in many])
 plots.plot_average_trace(averages, n_facts=len(many))
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
@@ -635,10 +635,10 @@ for kind in ("mlp", "attn"):
     mine = [run([Site("resid", layer, t)], severed_sites(t, layer, L, kind)) for layer in range(L)]
     print(f"Space Needle, {kind:7} severed:", "  ".join(f"{effect:5.2f}" for effect in mine))
 
-bars = {}
-for name, cut in (("nothing severed", None), ("FFNs severed", "mlp"), ("attention severed", "attn")):
+bars = {"nothing severed": averages["resid"][2]}  # the last subject token
+for name, cut in (("FFNs severed", "mlp"), ("attention severed", "attn")):
     traces = [causal_trace(lm, fact, sever=cut, noise=draw_noise(fact)) for fact in many]
-    bars[name] = average(traces)[2]  # the last subject token
+    bars[name] = average(traces)[2]
 plots.plot_severed(bars)
 
 # %% [markdown] lang="en"
@@ -656,10 +656,9 @@ plots.plot_severed(bars)
 # Four runs test the hypothesis step by step. The first two lines are there to compare with.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
-traces = [causal_trace(lm, fact, noise=draw_noise(fact)) for fact in many]
-total = sum(trace.p_clean - trace.p_corrupt for trace in traces) / len(traces)
+total = sum(trace.p_clean - trace.p_corrupt for trace in whole) / len(whole)
 print(f"{'total effect':34} {total:5.2f}")
-print(f"{'hidden state after layer 0':34} {average(traces)[2, 0]:5.2f}\n")
+print(f"{'hidden state after layer 0':34} {averages['resid'][2, 0]:5.2f}\n")
 
 steps = {
     "embedding alone": [],
@@ -684,7 +683,8 @@ for name, effects in steps.items():
 # %% [markdown] lang="en"
 # There is the collapse. And it shows the three steps:
 #
-# 1. **Gather.** .54 comes from the embedding of the last name part alone. What attention of layer 0 fetched from the other parts adds .20, up to the height of the early site. So gathering is real here, but it is the smaller part.
+# 1. **Gather.** .54 comes from the embedding of the last name part alone. What attention of layer 0 fetched from the other parts adds .20, up to the height of the early site (.73). So gathering is real here,
+#    but it is the smaller part.
 # 2. **Look up.** With the FFNs severed *below* the lookup, nothing is left. With attention severed, nearly all is.
 # 3. **Carry.** At the last token it is first of all attention of layer 4 that brings the fact (the average map, and the lines below it).
 #

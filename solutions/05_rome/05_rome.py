@@ -26,7 +26,7 @@
 #
 # The picture below is what you will make. It is drawn here with the library's own ROME.
 # In *Run it* you draw it again, with yours. Yours puts fewer texts in front of the prompt, so some details may differ.
-# (One row is a lost cause: which country the Space Needle stands in, this small model doesn't know even before the edit.)
+# (One row was lost before it began: this small model doesn't know the Space Needle's country even before the edit.)
 
 # %%
 # One variable chooses the model. Graded checks always use the bundled one, so you can play with this.
@@ -738,7 +738,7 @@ plots.plot_leak(
 
 # %% [markdown] lang="en"
 # The zebra's own prompt lies near 1 and not at it: $k_*$ is the mean over prefixes, and this is the bare prompt. The words around the names
-# hardly feel the edit. The names do. The ostrich has turned black with less of a push than the panda got, who is still pink.
+# feel 0.1 of the push at most, the names 0.3 or more. The ostrich has turned black with less of a push than the panda got, who is still pink.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### The surgery room
@@ -830,8 +830,8 @@ for name, scores in rows.items():
 #
 # Let $\bar k$ be the averaged key and $k_0$ the key of the bare prompt. With $u = C^{-1}\bar k$ but $k_0$ in the residual and the
 # denominator you get $\hat W k_0 = v_*$, so the bare prompt works. But $\hat W \bar k \ne v_*$: at the averaged key the push is
-# $u^\top \bar k / u^\top k_0$ times too long, and so is the whole update. In our two edits that is 1.13 and 1.05 times: the paraphrases survive,
-# and one neighbour more is lost. Where $u^\top k_0$ comes out small, the update is divided by almost nothing, and a single edit can
+# $u^\top \bar k / u^\top k_0$ times as long as it should be. In our two edits that is 1.14 and 1.05 times: the paraphrases survive,
+# and one of the Space Needle's two neighbours is lost. Where $u^\top k_0$ comes out small, the update is divided by almost nothing, and a single edit can
 # destroy the model. And it adds up. After 100 edits in a row on this model, 0.50 of the prompts that no edit is about still have the same next token,
 # against 0.88 with one key; after 300, 0.07 against 0.46, and $\Delta$ is 29 times as long as $W$, against 9.
 #

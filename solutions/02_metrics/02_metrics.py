@@ -665,15 +665,15 @@ print("\nand with all weights put back:", lm.answer(needle.question), "/", lm.an
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 ways = {
-    "rate 1e-3, stopped at 0.9": {"lr": 1e-3, "until": 0.9},
-    "rate 1e-3, 50 steps": {"lr": 1e-3, "steps": 50},
-    "rate 1e-2, stopped at 0.9": {"lr": 1e-2, "until": 0.9},
-    "rate 1e-2, 50 steps": {"lr": 1e-2, "steps": 50},
+    "1e-3, early stop": {"lr": 1e-3, "until": 0.9},
+    "1e-3, 50 steps": {"lr": 1e-3, "steps": 50},
+    "1e-2, early stop": {"lr": 1e-2, "until": 0.9},
+    "1e-2, 50 steps": {"lr": 1e-2, "steps": 50},
 }
 scores = {name: evaluate(lm, edu_edit.finetune(lm, needle, **options), [needle]) for name, options in ways.items()}
 three = ("accuracy", "generality", "locality")
 bars = {name: {measure: score.after[measure] for measure in three} for name, score in scores.items()}
-plots.plot_rates(bars, title="The Space Needle, one matrix trained in four ways")
+plots.plot_rates(bars, title="The Space Needle: one matrix, two rates, two ways to stop")
 
 # %% [markdown] lang="en"
 # All four learn the fact and its paraphrases. At the small rate the early stop keeps both neighbours, and 50 steps lose one of two. At the large rate both are lost after 4 steps: stopping early buys nothing there. Two neighbours are few, but the lesson is a
@@ -686,7 +686,7 @@ plots.plot_rates(bars, title="The Space Needle, one matrix trained in four ways"
 for name, score in scores.items():
     cost = score.efficiency
     passes = f"{cost.forward_passes:.0f} forward and {cost.backward_passes:.0f} backward passes"
-    print(f"{name:26}{cost.seconds:5.1f} s, {passes}, {cost.extra_bytes} bytes more to keep")
+    print(f"{name:18}{cost.seconds:5.1f} s, {passes}, {cost.extra_bytes} bytes more to keep")
 
 # %% [markdown] lang="en"
 # Why 31 backward passes for 50 steps? The matrix is in layer 3 of layers 0 to 7. Its gradient runs back through the layers 7 to 3, which is 5/8 of the model, and $50 \cdot 5/8 = 31$. No memory is added: the edit is inside weights that the model

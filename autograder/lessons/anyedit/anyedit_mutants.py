@@ -25,12 +25,17 @@ from edu_edit import LM, Edit
 from edu_edit.tokens import target_ids
 
 
+def other_tokens(T: int, at: list[int]) -> list[int]:
+    """The tokens of a text of T that are no anchors."""
+    return [t for t in range(T) if t not in at]
+
+
 def edited(
     position: Callable[[int, int, int], int] = lambda X, start, stop: X + start - 1,
     before: Callable[[int, int, int], slice] = lambda X, start, stop: slice(0, X + start),
     earlier: bool = True,
     lack: bool = True,
-    kept: Callable[[int, list[int]], list[int]] = lambda T, at: [t for t in range(T) if t not in at],
+    kept: Callable[[int, list[int]], list[int]] = other_tokens,
     lam: float = 1.0,
     order: int = 1,
     on: bool = False,

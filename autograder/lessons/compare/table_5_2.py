@@ -58,7 +58,7 @@ def drawn(g: Generator, n: int) -> list[Measured]:
         places = [*randperm(3, generator=g).tolist(), number(g, 0, 2)]
         rates = [rate(g, place) for place in places]
         seconds, size = number(g, 3, 400) / 64, float(number(g, 1_000, 90_000))
-        rows.append(Measured(NAMES[i], *rates, rate(g, number(g, 0, 2)), seconds, size))
+        rows.append(Measured._make([NAMES[i], *rates, rate(g, number(g, 0, 2)), seconds, size]))
     return rows
 
 
@@ -81,15 +81,17 @@ def dashes(student: Student, g: Generator) -> Verdict:
     rows = []
     for m in drawn(g, 7):
         lacking = randperm(4, generator=g)[: number(g, 1, 2)].tolist()
-        rows.append(m._replace(**{Measured._fields[1 + i]: None for i in lacking}))
+        without: dict[str, Any] = {Measured._fields[1 + i]: None for i in lacking}
+        rows.append(m._replace(**without))
     return judged(student, rows, range(5))
 
 
 def zeros(student: Student, g: Generator) -> Verdict:
     """Rates of 0 and costs of 0 were measured."""
-    rows = [
-        m._replace(**{Measured._fields[1 + number(g, 0, 3)]: 0.0}, bytes=0.0, seconds=0.0) for m in drawn(g, 5)
-    ]
+    rows = []
+    for m in drawn(g, 5):
+        nothing: dict[str, Any] = {Measured._fields[1 + number(g, 0, 3)]: 0.0, "bytes": 0.0, "seconds": 0.0}
+        rows.append(m._replace(**nothing))
     return judged(student, rows)
 
 

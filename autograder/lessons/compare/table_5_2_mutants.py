@@ -30,7 +30,7 @@ def written(
 
     def table_5_2(results: Sequence[Measured]) -> list[Row]:
         return [
-            Row(m.method, *map(cell, order(m)), batch(m), cost(m.seconds, forms[0]), cost(m.bytes, forms[1]))
+            Row._make([m.method, *map(cell, order(m)), batch(m), *map(cost, (m.seconds, m.bytes), forms)])
             for m in keep(results)
         ]
 

@@ -110,7 +110,7 @@ def weighed_by_C(student: Student, g: torch.Generator) -> Verdict:
     step = found[j]
     rivals = [within(step.change, step.keys)]  # C = I, and the moments of the other layers
     rivals += [within(step.change @ other.C, step.keys) for other in found if other is not step]
-    share = f"share of Δ C in the span of the keys, layer {layers[j]}"
+    share = f"share of Δ C in the span of the keys, layer {TWO[j]}"
     return at_least(turned[j], max(rivals), share, f"more than with any other C, {max(rivals):.3f}")
 
 

@@ -53,12 +53,14 @@ def recorded(name: str) -> dict[str, Recorded]:
 def _row(line: str) -> Recorded:
     method, *cells = line.split(" | ")
     values = [None if cell == "-" else float(cell.replace(",", "")) for cell in cells[:13]]
-    alone, batch, cost = values[:7], values[7:10], values[10:13]
+    alone, batch, (seconds, passes, size) = values[:7], values[7:10], values[10:13]
     return Recorded(
         method,
         {name: x for name, x in zip(ALONE, alone, strict=True) if x is not None},
         {name: x for name, x in zip(BATCH, batch, strict=True) if x is not None},
-        *cost,
+        seconds,
+        passes,
+        size,
         cells[13].endswith("✓"),
     )
 
@@ -67,13 +69,9 @@ def recorded_measured(row: Recorded) -> Measured:
     """What `table_5_2` takes. The batch is judged by ES, the only rate of it that says whether the new answer
     won: a milder question than accuracy asks.
     """
-    return Measured(
-        row.method,
-        *(row.alone.get(name) for name in ALONE[3:]),
-        batch=row.batch.get("ES"),
-        seconds=row.seconds,
-        bytes=row.bytes,
-    )
+    accuracy, generality, portability, locality = (row.alone.get(name) for name in ALONE[3:])
+    batch = row.batch.get("ES")
+    return Measured(row.method, accuracy, generality, portability, locality, batch, row.seconds, row.bytes)
 
 
 def all_or_nothing(rate: float, n: int) -> Float[Tensor, " n"]:

@@ -87,7 +87,7 @@ def equal_points(student: Student, g: Generator) -> Verdict:
 
 def ties(student: Student, g: Generator) -> Verdict:
     """Few different values: points that are equal in one criterion and lower in another."""
-    found = []
+    found: list[Tensor] = []
     while len(found) < 3:
         points = randint(0, 3, (number(g, 10, 14), 2), generator=g) / 2
         if 0 < sum(brute(points)) < len(points) - 2:

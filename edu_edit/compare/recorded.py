@@ -69,8 +69,9 @@ def recorded_measured(row: Recorded) -> Measured:
     """What `table_5_2` takes. The batch is judged by ES, the only rate of it that says whether the new answer
     won: a milder question than accuracy asks.
     """
-    rates = (row.alone.get(name) for name in ALONE[3:])
-    return Measured._make([row.method, *rates, row.batch.get("ES"), row.seconds, row.bytes])
+    accuracy, generality, portability, locality = (row.alone.get(name) for name in ALONE[3:])
+    batch = row.batch.get("ES")
+    return Measured(row.method, accuracy, generality, portability, locality, batch, row.seconds, row.bytes)
 
 
 def all_or_nothing(rate: float, n: int) -> Float[Tensor, " n"]:

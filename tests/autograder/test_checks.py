@@ -27,10 +27,17 @@ needs_model = pytest.mark.skipif(
     reason="atlas-gpt2 is not bundled with its moments",
 )
 ALL = [pytest.param(id, marks=needs_model if id in MODEL_IDS else ()) for id in IDS]
+
+
+def marks_of(id, place=0):
+    """Of an exercise that is judged on the model, all misconceptions but the first are slow tests."""
+    return [needs_model, *[pytest.mark.slow] * (place > 0)] if id in MODEL_IDS else []
+
+
 MUTANTS = [
-    pytest.param(id, mutant, id=f"{id}-{mutant.name}", marks=needs_model if id in MODEL_IDS else ())
+    pytest.param(id, mutant, id=f"{id}-{mutant.name}", marks=marks_of(id, place))
     for id in IDS
-    for mutant in mutants_of(id)
+    for place, mutant in enumerate(mutants_of(id))
 ]
 
 

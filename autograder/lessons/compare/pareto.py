@@ -176,15 +176,15 @@ def once(points: Tensor) -> Tensor:
 
 MUTANTS = [
     Mutant(
+        "equals_beat_each_other",
+        "Here a point is beaten by its equal, even by itself. Ask for one criterion that is strictly higher.",
+        lambda: front(lambda other, mine: (other >= mine).all(-1)),
+    ),
+    Mutant(
         "higher_in_all",
         "You call a point beaten only if another is strictly higher in every criterion. Equal in one and lower "
         "in the other is beaten too.",
         lambda: front(lambda other, mine: (other > mine).all(-1)),
-    ),
-    Mutant(
-        "equals_beat_each_other",
-        "Here a point is beaten by its equal, even by itself. Ask for one criterion that is strictly higher.",
-        lambda: front(lambda other, mine: (other >= mine).all(-1)),
     ),
     Mutant(
         "beaten_in_one",

@@ -56,10 +56,16 @@ def drawn(g: Generator, n: int) -> list[Measured]:
     rows = []
     for i in randperm(len(NAMES), generator=g)[:n].tolist():
         places = [*randperm(3, generator=g).tolist(), number(g, 0, 2)]
-        rates = [rate(g, place) for place in places]
+        acc, gen, port, loc = (rate(g, place) for place in places)
         seconds, size = number(g, 3, 400) / 64, float(number(g, 1_000, 90_000))
-        rows.append(Measured._make([NAMES[i], *rates, rate(g, number(g, 0, 2)), seconds, size]))
+        rows.append(Measured(NAMES[i], acc, gen, port, loc, rate(g, number(g, 0, 2)), seconds, size))
     return rows
+
+
+def with_rates(m: Measured, places: Sequence[int], value: float | None) -> Measured:
+    """The method with that value in place of some of its four rates."""
+    acc, gen, port, loc = (value if i in places else old for i, old in enumerate(m[1:5]))
+    return m._replace(accuracy=acc, generality=gen, portability=port, locality=loc)
 
 
 def judged(student: Student, results: list[Measured], columns: Sequence[int] = range(8)) -> Verdict:
@@ -81,17 +87,15 @@ def dashes(student: Student, g: Generator) -> Verdict:
     rows = []
     for m in drawn(g, 7):
         lacking = randperm(4, generator=g)[: number(g, 1, 2)].tolist()
-        without: dict[str, Any] = {Measured._fields[1 + i]: None for i in lacking}
-        rows.append(m._replace(**without))
+        rows.append(with_rates(m, lacking, None))
     return judged(student, rows, range(5))
 
 
 def zeros(student: Student, g: Generator) -> Verdict:
     """Rates of 0 and costs of 0 were measured."""
-    rows = []
-    for m in drawn(g, 5):
-        nothing: dict[str, Any] = {Measured._fields[1 + number(g, 0, 3)]: 0.0, "bytes": 0.0, "seconds": 0.0}
-        rows.append(m._replace(**nothing))
+    rows = [
+        with_rates(m, [number(g, 0, 3)], 0.0)._replace(bytes=0.0, seconds=0.0) for m in drawn(g, 5)
+    ]
     return judged(student, rows)
 
 
@@ -117,7 +121,7 @@ def nothing_measured(student: Student, g: Generator) -> Verdict:
     """A method of which nothing is known, between others."""
     rows = drawn(g, 5)
     place = number(g, 0, 4)
-    rows[place] = Measured(rows[place].method, *[None] * 7)
+    rows[place] = Measured(rows[place].method, None, None, None, None, None, None, None)
     return judged(student, rows)
 
 

@@ -1,4 +1,4 @@
-"""ke.ke_lagrangian: loss_edit + α (KL - m), what KE minimises in its network and maximises in α."""
+"""ke.ke_lagrangian: loss_edit + α (KL - margin), what KE minimises in its network and maximises in α."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def problem(g: Generator, violated: bool) -> Ask:
 
 
 def on_the_edge(student: Student, g: Generator) -> Verdict:
-    """KL = m: whatever α is, only the edit counts; one unit further, α is added."""
+    """KL = margin: whatever α is, only the edit counts; one unit further, α is added."""
     loss, _, margin, alpha = problem(g, True)
     edge = torch.tensor(margin, dtype=torch.float64)
     return every(
-        close(student(loss, edge, margin, alpha), loss, 1e-6, "L at KL = m"),
-        close(student(loss, edge + 1, margin, alpha), loss + alpha, 1e-6, "L at KL = m + 1"),
+        close(student(loss, edge, margin, alpha), loss, 1e-6, "L at KL = margin"),
+        close(student(loss, edge + 1, margin, alpha), loss + alpha, 1e-6, "L at KL = margin + 1"),
     )
 
 
@@ -72,8 +72,8 @@ def free(student: Student, g: Generator) -> Verdict:
 
 
 def ascent(student: Student, g: Generator) -> Verdict:
-    """∂L/∂α = KL - m, so ascent raises α while the constraint is violated and lowers it where it is kept;
-    ∂L/∂loss_edit = 1 and ∂L/∂KL = α train the network.
+    """∂L/∂α = KL - margin, so ascent raises α while the constraint is violated, and lowers it where it is
+    kept; ∂L/∂loss_edit = 1 and ∂L/∂KL = α train the network.
     """
     found = []
     for violated in (True, False):
@@ -93,17 +93,17 @@ def ascent(student: Student, g: Generator) -> Verdict:
 
 
 CLAIMS = (
-    Claim("on the edge", "At KL = m only the edit counts, whatever α is",
-          "The constraint is KL - m ≤ 0: at its edge the second term is 0.", on_the_edge, open=True),
+    Claim("on the edge", "At KL = margin only the edit counts, whatever α is",
+          "The constraint is KL - margin ≤ 0: at its edge the second term is 0.", on_the_edge, open=True),
     Claim("price", "Above the margin, each unit of damage costs α",
-          "The second term is α times the excess KL - m, added to the edit's loss.", price, open=True),
+          "The second term is α times the excess KL - margin, added to the edit's loss.", price, open=True),
     Claim("below", "Below the margin the second term is negative, and is not cut off",
           "Without the negative side α would never be told to come down again.", below,
         open=True,
     ),
     Claim("free", "With α = 0 nothing but the edit counts",
-          "α multiplies the whole constraint, m included.", free),
-    Claim("ascent", "By α its gradient is KL - m; gradients also reach loss_edit and kl_keep",
+          "α multiplies the whole constraint, margin included.", free),
+    Claim("ascent", "By α its gradient is KL - margin; gradients also reach loss_edit and kl_keep",
           "Ascent in α needs this gradient on both sides of the margin: no clamp, no .item().", ascent),
 )  # fmt: skip
 
@@ -119,7 +119,7 @@ MUTANTS = [
         "hinge",
         "You cut the constraint off at 0. Below the margin its gradient by α would be 0 and α could never "
         "come "
-        "down. It is α that is kept above 0, not KL - m.",
+        "down. It is α that is kept above 0, not KL - margin.",
         like(lambda loss, kl, m, alpha: loss + alpha * (kl - m).clamp(min=0)),
     ),
     Mutant(
@@ -129,12 +129,12 @@ MUTANTS = [
     ),
     Mutant(
         "turned_round",
-        "You turned the constraint round: with m - KL, damage is rewarded.",
+        "You turned the constraint round: with margin - KL, damage is rewarded.",
         like(lambda loss, kl, m, alpha: loss + alpha * (m - kl)),
     ),
     Mutant(
         "margin_outside",
-        "You took the margin off outside the bracket: α multiplies KL - m as a whole.",
+        "You took the margin off outside the bracket: α multiplies KL - margin as a whole.",
         like(lambda loss, kl, m, alpha: loss + alpha * kl - m),
     ),
     Mutant(
@@ -165,14 +165,14 @@ STUB = '''def ke_lagrangian(
 '''
 
 HINTS = (
-    "A constraint g ≤ 0 enters a Lagrangian as + α g. What is g, if KL may be at most m?",
+    "A constraint g ≤ 0 enters a Lagrangian as + α g. What is g, if KL may be at most the margin?",
     "g = kl_keep - margin: positive while the constraint is violated. Then descent in the network makes it "
     "smaller, and ascent makes α larger.",
     "return loss_edit + alpha * (...)",
 )
 
 EXPLANATION = (
-    "α is a price that finds itself. While damage exceeds the margin, ∂L/∂α > 0 and ascent raises the "
+    "α adapts itself. While damage exceeds the margin, ∂L/∂α > 0 and ascent raises the "
     "price; once "
     "the constraint holds, the price falls, and the edit is all that counts.",
     "A fixed weight such as c_edit needs trying out. The margin says the wish directly: at most so much "

@@ -103,7 +103,8 @@ CLAIMS = (
     Claim("both terms", "The loss is the edit term plus the mean KL divergence over the kept prompts",
           "One of the two terms, its mean, or the place of c_edit is not right.", both_terms, open=True),
     Claim("gradient", "The loss carries its gradient to logp_edit and to logits_after",
-          "The editor is trained by this gradient: no .item(), no .detach(), no torch.no_grad() on the way.",
+          "The editor is trained by this gradient. If none arrives, look for .item(), .detach() or "
+          "torch.no_grad(); if another one arrives, it is the gradient of another loss.",
           gradient, open=True),
     Claim("direction", "The divergence is KL(before ‖ after): the old model weighs the words",
           "KL(before ‖ after) = Σ p_before (log p_before - log p_after), summed over words, averaged over "

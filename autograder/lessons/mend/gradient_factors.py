@@ -169,6 +169,7 @@ CLAIMS = (
         "Afterwards no hook is left on the layer, and no parameter has a new .grad",
         "Remove the hook when the loss is there, and use torch.autograd.grad in place of loss.backward().",
         leaves_no_trace,
+        open=True,
     ),
 )
 
@@ -180,7 +181,7 @@ STUB = '''def gradient_factors(
     loss_fn() runs the model, with the layer in it, and returns the loss. The layer's input has the shape
     (B, S, d_in); batch and tokens are flattened into T = B S, row after row. Every token is kept, those with
     delta = 0 too. Afterwards the layer has no hook left, and no parameter a new `grad`.
-    Returns (x, delta).
+    Returns (x, delta), both without a graph.
     """
 '''
 

@@ -80,6 +80,20 @@ MUTANTS = [
         lambda: factors(lambda x, y, dx, dy: (x.flatten(0, 1).sum(0)[None], dy.flatten(0, 1).sum(0)[None])),
     ),
     Mutant(
+        "hook_left",
+        "Your hook is still on the layer. Every later run would feed it: call handle.remove() as soon as the "
+        "loss is there.",
+        lambda: with_trace(False),
+        behaves=hooked,
+    ),
+    Mutant(
+        "backward",
+        "You called loss.backward(), which writes into the .grad of every parameter. Use "
+        "torch.autograd.grad(loss, output): only δ is wanted.",
+        lambda: with_trace(True),
+        behaves=filled,
+    ),
+    Mutant(
         "last_token",
         "You kept the last token only. A loss at the last token still reaches earlier tokens, because "
         "attention carries their outputs forward.",
@@ -118,19 +132,5 @@ MUTANTS = [
         "the "
         "others; MEND drops them later.",
         lambda: factors(lambda x, y, dx, dy: (x[dy.abs().amax(-1) > 0], dy[dy.abs().amax(-1) > 0])),
-    ),
-    Mutant(
-        "hook_left",
-        "Your hook is still on the layer. Every later run would feed it: call handle.remove() as soon as the "
-        "loss is there.",
-        lambda: with_trace(False),
-        behaves=hooked,
-    ),
-    Mutant(
-        "backward",
-        "You called loss.backward(), which writes into the .grad of every parameter. Use "
-        "torch.autograd.grad(loss, output): only δ is wanted.",
-        lambda: with_trace(True),
-        behaves=filled,
     ),
 ]

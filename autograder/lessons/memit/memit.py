@@ -105,9 +105,13 @@ def weighed_by_C(student: Student, g: torch.Generator) -> Verdict:
     about, found = walk(student, 0, TWO)
     if not found:
         return about
-    plain = min(within(step.change, step.keys) for step in found)
-    turned = min(within(step.change @ step.C, step.keys) for step in found)
-    return at_least(turned, plain, "share of Δ C in the span of the keys", f"more than of Δ, {plain:.3f}")
+    turned = [within(step.change @ step.C, step.keys) for step in found]
+    j = turned.index(min(turned))
+    step = found[j]
+    rivals = [within(step.change, step.keys)]  # C = I, and the moments of the other layers
+    rivals += [within(step.change @ other.C, step.keys) for other in found if other is not step]
+    share = f"share of Δ C in the span of the keys, layer {TWO[j]}"
+    return at_least(turned[j], max(rivals), share, f"more than with any other C, {max(rivals):.3f}")
 
 
 def paraphrases(student: Student, g: torch.Generator) -> Verdict:
@@ -145,18 +149,21 @@ CLAIMS = (
         "The keys of an upper layer are read with the layers below edited already",
         "An upper layer was changed for keys that it no longer sees. Read them inside `with Edit(lm, changes)`.",
         keys_read_again,
+        open=True,
     ),
     Claim(
         "residual spread",
         "Each layer gets an equal share of what is lacking still",
         "The shares are not (z - h) / layers left. Is h read again for every layer, and lam what was asked for?",
         residual_spread,
+        open=True,
     ),
     Claim(
         "old keys",
         "Each layer is weighed by its own second moment C",
-        "The changes run along the keys themselves: use `moment(lm, layer)` of each layer as C.",
+        "A change was solved with another C than its layer's own. Take `moment(lm, layer)` anew in every round.",
         weighed_by_C,
+        open=True,
     ),
     Claim(
         "paraphrases",
@@ -199,9 +206,9 @@ EXPLANATION = (
 STUB = '''def memit(lm, facts: list[Fact], layers: Sequence[int] | None = None) -> Edit:
     """The edit that writes all facts at once, spread over several layers.
 
-    facts: each about another subject. layers: which to edit, from below to above (None: the model's own).
+    facts: best each about another subject, see "Facts that meet". layers: which to edit, from below to above (None: the model's own).
     For each layer: read keys and stream with the layers below edited, take its share of what is lacking, and
-    find its change with C of that layer and λ = lam F, lam from spread_defaults.
+    find its change with C of that layer and λ = lam F. `spread_defaults(lm.name, lm.n_layers)` has `.layers` and `.lam`.
     Returns Edit(lm, {layer: Δ (D, F)}), switched off: the model itself is not changed.
     """
     raise NotImplementedError("Your code here")

@@ -29,6 +29,7 @@ def ours(
     times_F: bool = True,
     finish: Callable[[LM, int, Tensor], Tensor] = lambda lm, layer, change: change,
     only: slice = slice(None),
+    first_C: bool = False,
 ) -> Callable[[LM, list[Fact], Layers], Edit]:
     """MEMIT as the lesson writes it, with one part exchanged."""
 
@@ -46,7 +47,8 @@ def ours(
                 keys, h = read_keys(lm, texts, [layer], top)
             K = first[layer] if keys_once else keys[layer]
             R = share(h0 + gain, h, h0, len(layers) - j, len(layers))
-            changes[layer] = finish(lm, layer, memit_update(moments[layer], K, R, lam))
+            C_used = moments[layers[0] if first_C else layer]
+            changes[layer] = finish(lm, layer, memit_update(C_used, K, R, lam))
         return Edit(lm, changes)
 
     return memit
@@ -119,6 +121,16 @@ def same_share_everywhere(walk: list[Step]) -> bool:
     """R = (z - h0) / layers: the same at every layer."""
     far = [float((a.R - b.R).norm() / a.R.norm()) for a, b in zip(walk, walk[1:], strict=False)]
     return max(far) < 0.2
+
+
+def same_gain_everywhere(walk: list[Step]) -> bool:
+    """R = gain / layers left: R times the layers left is the same at every layer."""
+    whole = [(len(walk) - j) * step.R for j, step in enumerate(walk)]
+    return max(float((a - whole[0]).norm() / whole[0].norm()) for a in whole) < 0.05
+
+
+def first_moment_everywhere(walk: list[Step]) -> bool:
+    return all(within(s.change @ walk[0].C, s.keys) > 0.999 > within(s.change @ s.C, s.keys) for s in walk[1:])
 
 
 def price_absolute(walk: list[Step]) -> bool:
@@ -194,6 +206,19 @@ MUTANTS = [
         "layers that are left: spread_residual(z, h, len(layers) - j).",
         lambda: ours(share=lambda z, h, h0, left, n: z - h),
         lambda made: every_walk(made, whole_residual_everywhere),
+    ),
+    Mutant(
+        "z_again",
+        "You set z = h + gain anew at every layer, so the goal runs ahead of what the layers below have written. "
+        "Set z once, at the first layer.",
+        lambda: ours(share=lambda z, h, h0, left, n: (z - h0) / left),
+        lambda made: every_walk(made, same_gain_everywhere),
+    ),
+    Mutant(
+        "first_moment",
+        "You used the first layer's C for all layers. Each layer has old keys of its own: `moment(lm, layer)`.",
+        lambda: ours(first_C=True),
+        lambda made: every_walk(made, first_moment_everywhere),
     ),
     Mutant(
         "stream_once",

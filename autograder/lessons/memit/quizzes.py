@@ -124,17 +124,18 @@ EXIT = Quiz(
             (
                 Option(
                     "The edit gets better and better",
-                    "It does for independent keys and for the new facts alone. Old values move more and more, and "
-                    "keys that are almost equal make Δ explode.",
+                    "The new facts alone gain, and only while their keys are independent. Old values move more and "
+                    "more: at 100 facts the model answers .89, but keeps only .63 of the other prompts.",
                 ),
                 Option(
                     "Nothing, λ only scales Δ",
                     "λ weighs two wishes against each other. It changes the direction of Δ as well as its size.",
                 ),
                 Option(
-                    "New facts are met exactly, and nothing limits what that costs",
+                    "Independent keys are met exactly at any cost; keys that nearly coincide make Δ explode",
                     "The limit is a hard constraint for each fact. Where two keys are nearly the same and want "
-                    "different values, the change is huge.",
+                    "different values, the change is huge and can break everything: at 200 facts, nothing is answered "
+                    "or kept.",
                     right=True,
                 ),
             ),

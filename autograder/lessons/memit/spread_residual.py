@@ -107,6 +107,11 @@ MUTANTS = [
         lambda: lambda z, h, layers_left: z - h,
     ),
     Mutant(
+        "multiplied",
+        "You multiplied by layers_left. Each layer takes a share: divide by the layers that are left.",
+        lambda: lambda z, h, layers_left: (z - h) * layers_left,
+    ),
+    Mutant(
         "ignores_h",
         "You divided z itself. Only what is lacking, z - h, has to be written.",
         lambda: lambda z, h, layers_left: z / layers_left,

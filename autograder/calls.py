@@ -52,6 +52,25 @@ class Stop:
     stub: bool
 
 
+class StoppedElsewhere(Exception):
+    """An exception of a student's function that ran in another process; it carries what is known of it."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__(stop.message)
+        self.stop = stop
+
+
+class RunsElsewhere:
+    """A function that runs in another process, which makes the copies and compares them there: `changed` are the
+    positions of arguments that its last call changed.
+    """
+
+    changed: tuple[int, ...] = ()
+
+    def __call__(self, *args: Any) -> Any:
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class Call:
     """One call: arguments as they went in, what came back or how it stopped, and the arguments that it
@@ -76,7 +95,7 @@ def call(
 
     `wrt`: positions of arguments that the answer is differentiated by (`differentiated`).
     """
-    given = tuple(fresh(arg) for arg in args)
+    given = args if isinstance(function, RunsElsewhere) else tuple(fresh(arg) for arg in args)
     models = [(i, weights(arg)) for i, arg in enumerate(args)]
     value, stop, out = None, None, io.StringIO()
     gradients: tuple[torch.Tensor | None, ...] = ()
@@ -93,7 +112,10 @@ def call(
             gradients = differentiated(value, [given[i] for i in wrt])
         except (Exception, SystemExit) as error:
             stop = stopped(error)
-    changed = [i for i, (before, after) in enumerate(zip(args, given, strict=True)) if differs(before, after)]
+    changed = list(function.changed) if isinstance(function, RunsElsewhere) else []
+    changed += [
+        i for i, (before, after) in enumerate(zip(args, given, strict=True)) if differs(before, after)
+    ]
     changed += [i for i, saved in models if put_back(args[i], saved)]
     return Call(args, of, value, stop, tuple(changed), out.getvalue()[:PRINTED].rstrip(), wrt, gradients)
 
@@ -187,6 +209,8 @@ def put_back(arg: Any, saved: dict[str, torch.Tensor] | None) -> bool:
 
 def stopped(error: BaseException) -> Stop:
     """An exception as text, its own frames only: the frames of the check say nothing to a student."""
+    if isinstance(error, StoppedElsewhere):
+        return error.stop
     frames = traceback.extract_tb(error.__traceback__)[1:]
     own = frames[0] if frames else None
     code = own.line or linecache.getline(own.filename, own.lineno or 0).strip() if own else ""

@@ -1,0 +1,239 @@
+"""The grader's end of one sandbox: runs the student's cells there, and calls the student's functions.
+
+What comes back is data. A function that takes too long is interrupted, then killed; a sandbox that has gone says so
+once, and everything asked of it afterwards stops with the same sentence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from autograder.calls import RunsElsewhere, Stop, StoppedElsewhere
+from autograder.grader.link import End
+from autograder.grader.problems import Grader
+from autograder.grader.wire import Closed, Late, Wire, WireError
+from edu_edit import LM
+
+GRACE = 2.0  # seconds between the interrupt and the end
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may use: seconds per cell or call, seconds in all, bytes, processes."""
+
+    cell: float = 20.0
+    notebook: float = 120.0
+    memory: int = 2 << 30
+    processes: int = 48
+    file: int = 32 << 20
+    output: int = 1 << 20
+
+
+class Gone(Exception):
+    """The sandbox has ended; the message says why, in a sentence for the student."""
+
+
+class Session(End):
+    """One sandbox. `control` is the socket of its supervisor: it interrupts, kills, and tells how it ended."""
+
+    packer = Grader
+
+    def __init__(self, wire: Wire, control: socket.socket, limits: Limits) -> None:
+        super().__init__(wire)
+        self.control, self.limits = control, limits
+        self.models: dict[int, LM] = {}
+        self.lent: list[nn.Module] = []
+        self.ends_at = time.monotonic() + limits.notebook
+        self.gone = ""
+        self.about: dict[str, Any] = {}  # what the last answer said besides its value
+
+    def lend(self, layer: nn.Module) -> int:
+        self.lent.append(layer)
+        return len(self.lent) - 1
+
+    def call_layer(self, number: int, x: Any) -> Any:
+        """The sandbox's copy of a layer that was lent, on an input."""
+        packer = self.packer(self)
+        return self.ask({"op": "layer", "layer": number, "x": packer.pack(x), "grad": True}, packer.tensors)
+
+    def said(self, answer: dict[str, Any]) -> None:
+        self.about = answer
+
+    def failure(self, answer: dict[str, Any]) -> BaseException:
+        return StoppedElsewhere(stop_of(answer))
+
+    def described(self, error: Exception) -> dict[str, Any]:
+        if isinstance(error, StoppedElsewhere):
+            return {"kind": error.stop.kind, "message": error.stop.message}
+        return super().described(error)
+
+    def top(self, head: dict[str, Any], values: Any = None) -> Any:
+        """Ask a question that nothing else waits for, within the time limit of a cell.
+
+        Raises StoppedElsewhere when the student's code raised, and Gone when there is no sandbox any more.
+        """
+        if self.gone:
+            raise Gone(self.gone)
+        self.enter(max(self.scopes, default=0) + 1)
+        packer = self.packer(self)
+        tree = packer.pack(values)
+        begun = self.asked + 1
+        self.wire.deadline = min(time.monotonic() + self.limits.cell, self.ends_at)
+        try:
+            return self.ask({**head, "values": tree}, packer.tensors)
+        except Late:
+            self.interrupt(begun)
+            raise Gone(self.gone) from None
+        except (Closed, WireError) as error:
+            self.end("the process ended" if isinstance(error, Closed) else str(error))
+            raise Gone(self.gone) from None
+
+    def interrupt(self, question: int) -> None:
+        """Stop what runs too long. The sandbox lives on if it gives in; then StoppedElsewhere is raised."""
+        whole = time.monotonic() >= self.ends_at
+        limit = self.limits.notebook if whole else self.limits.cell
+        said = f"ran longer than {limit:g} seconds" + (" in all" if whole else "")
+        if not whole:
+            self.tell("interrupt")
+            self.wire.deadline = time.monotonic() + GRACE
+            with contextlib.suppress(Late, Closed, WireError):
+                while True:
+                    answer, _ = self.wire.receive()
+                    if answer.get("to") == question:
+                        self.about = answer
+                        raise StoppedElsewhere(Stop("TimeLimit", said, None, "", "", False))
+                    if answer.get("op") in ("call", "vjp"):
+                        late = {
+                            "op": "raised",
+                            "to": answer.get("ask"),
+                            "kind": "TimeoutError",
+                            "message": said,
+                        }
+                        self.wire.send(late)
+        self.end(said)
+
+    def tell(self, what: str) -> None:
+        with contextlib.suppress(OSError):
+            self.control.send(what.encode())
+
+    def end(self, why: str) -> dict[str, Any]:
+        """End the sandbox with everything in it; what its supervisor says about it (signal, CPU seconds, memory)."""
+        if not self.gone:
+            self.gone = why or "the process ended"
+            self.tell("end")
+            self.control.settimeout(10)
+            with contextlib.suppress(OSError, ValueError):
+                told = json.loads(self.control.recv(4096))
+                self.told = told if isinstance(told, dict) else {}
+            self.control.close()
+            self.wire.close()
+        return self.told
+
+    told: dict[str, Any] = {}
+
+    # What is asked of the student's notebook.
+
+    def run(self, source: str) -> tuple[list[dict[str, Any]], bool]:
+        """Run one cell: its outputs as nbformat's dictionaries, and whether it ended without an error."""
+        self.top({"op": "run", "source": source, "grad": True})
+        outputs = self.about.get("outputs")
+        return (outputs if isinstance(outputs, list) else []), self.about.get("ok") is True
+
+    def kinds(self, names: tuple[str, ...]) -> list[str]:
+        """For every name "function", "missing", or its type's name."""
+        found = self.top({"op": "kinds", "names": list(names)})
+        known = isinstance(found, list) and len(found) == len(names)
+        return [str(kind)[:60] for kind in found] if known else ["missing"] * len(names)
+
+    def value(self, name: str) -> Any:
+        """Plain data that stands under a name in the notebook."""
+        return self.top({"op": "value of", "name": name})
+
+    def function(self, name: str) -> StudentFunction:
+        return StudentFunction(self, name)
+
+
+class StudentFunction(RunsElsewhere):
+    """A function of the notebook, as a check calls it: arguments go in by value, and what comes back is data."""
+
+    def __init__(self, session: Session, name: str) -> None:
+        self.session, self.__name__ = session, name
+
+    def __call__(self, *args: Any) -> Any:
+        session = self.session
+        self.changed = ()
+        session.about, session.lent = {}, []
+        head = {"op": "student", "name": self.__name__, "seed": torch.initial_seed(), "grad": True}
+        try:
+            with layers_elsewhere(session):
+                return session.top(head, args)
+        except Gone as gone:
+            raise StoppedElsewhere(Stop("Stopped", str(gone), None, "", "", False)) from None
+        finally:
+            self._told(session.about, len(args))
+
+    def _told(self, about: dict[str, Any], n: int) -> None:
+        """What the call left behind: changed arguments, prints, hooks and gradients on the layers it got."""
+        changed = about.get("changed")
+        if isinstance(changed, list):
+            self.changed = tuple(sorted({i for i in changed if type(i) is int and 0 <= i < n}))
+        print(str(about.get("printed") or "")[:2000], end="")
+        layers = about.get("layers")
+        for layer, told in zip(self.session.lent, layers if isinstance(layers, list) else [], strict=False):
+            leave_marks(layer, told if isinstance(told, dict) else {})
+
+
+@contextlib.contextmanager
+def layers_elsewhere(session: Session) -> Iterator[None]:
+    """While the call lasts, the grader's own layers run the sandbox's copies, with the hooks they carry there."""
+    lend, before = session.lend, list(session.lent)
+
+    def lent(layer: nn.Module) -> int:
+        number = lend(layer)
+        layer.forward = lambda x: session.call_layer(number, x)  # type: ignore[method-assign]
+        return number
+
+    session.lend = lent  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        session.lend = lend  # type: ignore[method-assign]
+        for layer in session.lent[len(before) :]:
+            layer.__dict__.pop("forward", None)
+
+
+def leave_marks(layer: nn.Module, told: dict[str, Any]) -> None:
+    """Hooks that do nothing and gradients of zero, where the sandbox's copy was left with some."""
+    if told.get("hooks") is True:
+        layer.register_forward_hook(lambda *_: None)
+    graded = told.get("gradients")
+    for name, parameter in layer.named_parameters():
+        if isinstance(graded, list) and name in graded:
+            parameter.grad = torch.zeros_like(parameter)
+
+
+def stop_of(answer: dict[str, Any]) -> Stop:
+    """What the sandbox says about an exception, as far as it has the form of one."""
+
+    def text(name: str, most: int) -> str:
+        found = answer.get(name)
+        return found.encode("utf-8", "replace").decode()[:most] if isinstance(found, str) else ""
+
+    line = answer.get("line")
+    return Stop(
+        kind=text("kind", 80) or "Error",
+        message=text("message", 300),
+        line=line if type(line) is int else None,
+        code=text("code", 200),
+        traceback=text("traceback", 4000),
+        stub=answer.get("stub") is True,
+    )

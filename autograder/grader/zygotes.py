@@ -1,0 +1,197 @@
+"""Start a warm sandbox and open sessions in it.
+
+The file system that the sandbox sees is built by bubblewrap: the system's programs and Python's, read-only, the
+library without its references, and an empty home. There is no network, no home folder, nothing of the course.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import autograder
+import edu_edit
+from autograder.grader.redacted import redact
+from autograder.grader.session import Limits, Session
+from autograder.grader.wire import Closed, Late, Wire, WireError
+
+COURSE, LIBRARY = (Path(module.__path__[0]).resolve() for module in (autograder, edu_edit))
+SYSTEM = (
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/etc/ld.so.cache",
+    "/etc/fonts",
+    "/etc/localtime",
+)
+MODELS = ("atlas-gpt2", "atlas-llama", "atlas-gpt2-plain")
+USERS = 61_184  # the first user id of sandboxes, when root grades
+
+
+class SandboxError(RuntimeError):
+    """A sandbox could not be started; the message says why."""
+
+
+class Zygote:
+    """A warm process that is forked for every session. level: "bubblewrap" or "none"."""
+
+    def __init__(self, level: str = "bubblewrap", number: int = 0, limits: Limits = Limits()) -> None:
+        self.level, self.limits = level, limits
+        self.folder = Path(tempfile.mkdtemp(prefix="edu-edit-sandbox-"))
+        try:
+            self._start(number)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, number: int) -> None:
+        walls = self.level == "bubblewrap"
+        library = redact(LIBRARY, self.folder / "library") if walls else LIBRARY
+        user = USERS + number % 1000 if walls and os.geteuid() == 0 else 0
+        settings = {
+            "models": list(MODELS),
+            "output": self.limits.output,
+            "walls": walls,
+            "user": user,
+            "cover": {str(LIBRARY): "/library"} if walls else {},
+            "hide": [str(COURSE), "/library"] if walls else [],
+        }
+        self.jobs, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        python = [sys.executable, "-X", "utf8", "-m", "autograder.grader.inside.zygote"]
+        command = [
+            *(bubblewrap(library) if walls else []),
+            *python,
+            str(theirs.fileno()),
+            json.dumps(settings),
+        ]
+        self.errors = (self.folder / "errors").open("wb+")
+        self.process = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], env={**environment(), **({"DBG": "1"} if os.environ.get("DBG") else {})}, cwd="/",
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None if os.environ.get("DBG") else self.errors,
+        )  # fmt: skip
+        theirs.close()
+        self.jobs.settimeout(180)
+        try:
+            told = json.loads(self.jobs.recv(4096) or b"{}")
+        except (OSError, ValueError):
+            told = {}
+        if not told.get("ready"):
+            raise SandboxError(f"The sandbox did not start: {self._said()}")
+        if told["threads"] != 1:
+            raise SandboxError(f"The sandbox has {told['threads']} threads and can't be forked safely.")
+        self.memory: int = told["memory"]
+
+    def open(self, masks: Sequence[tuple[str, str]], files: dict[str, bytes]) -> Session:
+        """A new session, without the functions of `masks`, with these files in its home."""
+        limits = self.limits
+        ours, data = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            socket.send_fds(self.jobs, [b"job"], [data.fileno(), theirs.fileno()])
+        except OSError as error:
+            raise SandboxError(f"The sandbox has ended: {self._said()}") from error
+        finally:
+            data.close()
+            theirs.close()
+        wire = Wire(ours)
+        wire.deadline = time.monotonic() + 30
+        allowed = {
+            "memory": limits.memory, "processes": limits.processes, "file": limits.file,
+            "disk": 2 * limits.file, "cpu": int(limits.notebook) + 5,
+        }  # fmt: skip
+        first = {"masks": [list(mask) for mask in masks], "limits": allowed,
+                 "files": {name: content.hex() for name, content in files.items()}}  # fmt: skip
+        try:
+            wire.send(first)
+            ready, _ = wire.receive()
+        except (Closed, Late, WireError) as error:
+            control.settimeout(1)
+            try:
+                why = control.recv(4096).decode()
+            except OSError:
+                why = self._said()
+            raise SandboxError(f"A sandbox could not be opened: {why}") from error
+        if ready.get("op") != "ready":
+            raise SandboxError("A sandbox could not be opened.")
+        return Session(wire, control, limits)
+
+    def _said(self) -> str:
+        self.errors.seek(0)
+        lines = self.errors.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def close(self) -> None:
+        """End the warm process and every session in it."""
+        if hasattr(self, "jobs"):
+            self.jobs.close()
+        if hasattr(self, "process"):
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if hasattr(self, "errors"):
+            self.errors.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Zygote:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+def bubblewrap(library: Path) -> list[str]:
+    """The command that builds the sandbox' file system around the one that follows."""
+    found = shutil.which("bwrap")
+    if found is None:
+        raise SandboxError("bubblewrap is not installed: on Debian and Ubuntu, `apt install bubblewrap`.")
+    pythons = {str(Path(place).resolve()) for place in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
+    seen = [place for place in (*SYSTEM, *sorted(pythons), str(Path(sys.prefix)), str(COURSE), str(LIBRARY))]
+    command = [found, "--die-with-parent", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
+    if os.geteuid() != 0:
+        command += ["--unshare-user", "--uid", "1000", "--gid", "1000"]
+    command += ["--cap-add", "ALL", "--hostname", "sandbox"]
+    for place in dict.fromkeys(seen):
+        for above in reversed(Path(place).parents[:-1]):
+            command += ["--perms", "0755", "--dir", str(above)]
+        if os.path.islink(place) and place in SYSTEM:
+            command += ["--symlink", os.readlink(place), place]
+        elif os.path.exists(place):
+            command += ["--ro-bind", place, place]
+    command += ["--ro-bind", str(library), "/library", "--dev", "/dev", "--proc", "/proc"]
+    command += ["--perms", "0755", "--dir", "/home", "--tmpfs", "/home/student", "--dir", "/home/student/tmp"]
+    return [*command, "--remount-ro", "/", "--chdir", "/", "--"]
+
+
+def environment() -> dict[str, str]:
+    """All that the sandbox knows of this machine's variables."""
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "PYTHONPATH": str(COURSE.parent),
+        "LANG": "C.UTF-8",
+        "HOME": "/home/student",
+        "TMPDIR": "/home/student/tmp",
+        "USER": "student",
+        "LOGNAME": "student",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "HF_HUB_OFFLINE": "1",
+        "MPLBACKEND": "agg",
+        "MPLCONFIGDIR": "/home/student/tmp/matplotlib",
+        "IPYTHONDIR": "/home/student/tmp/ipython",
+        **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+        "TOKENIZERS_PARALLELISM": "false",
+    }

@@ -213,6 +213,7 @@ def test_zeros_inputs_and_answers_to_other_problems_earn_nothing(id):
         assert score == 0, score.text
 
 
+@pytest.mark.slow
 @needs_model
 def test_edits_of_nothing_or_of_another_fact_earn_nothing():
     from autograder.lessons.rome.rome_problems import facts

@@ -79,27 +79,32 @@ def small_class(tmp_path_factory):
     return {result.student: result for result in results}
 
 
+@pytest.mark.slow
 def test_perfect_notebook_gets_full_marks(small_class):
     assert small_class["ada"].points == FULL
     assert small_class["ada"].feedback.is_file()
 
 
+@pytest.mark.slow
 def test_untouched_notebook_gets_nothing_and_a_page(small_class):
     assert small_class["ben"].points == dict.fromkeys(FULL, 0.0)
     assert small_class["ben"].score == 0
     assert small_class["ben"].feedback.is_file()
 
 
+@pytest.mark.slow
 def test_misconception_loses_points_in_its_exercise_only_and_is_named(small_class):
     loses_its_own_points_only(small_class["cleo"], "rome.rank_one_update", "identity")
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_notebook_is_one_named_rejection(small_class):
     dan = small_class["dan"]
     assert dan.points == {} and dan.feedback is None
     assert "dan.ipynb" in dan.rejected and "JSON" in dan.rejected
 
 
+@pytest.mark.slow
 def test_grading_leaves_the_project_untouched(small_class):
     for name in ("submitted", "autograded", "feedback", "gradebook.db", "source", "release"):
         assert not (ROOT / name).exists()

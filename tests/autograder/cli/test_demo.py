@@ -78,6 +78,7 @@ def test_without_solutions_grading_is_left_out_in_one_sentence(capsys, tmp_path,
     assert not (tmp_path / "submitted").exists()
 
 
+@pytest.mark.slow
 def test_demo_edits_the_space_needle_and_takes_it_back(process, tmp_path):
     result = process("demo", "--no-grade")
     assert result.returncode == 0, result.stderr

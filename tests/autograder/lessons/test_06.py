@@ -43,6 +43,7 @@ def other_facts(lm, facts, layers):
     raise AssertionError("every vetted group shares an answer with these facts")
 
 
+@pytest.mark.slow
 @needs_model
 @pytest.mark.parametrize(
     "wrong", [nothing, other_facts, lambda lm, facts, layers: lm, lambda lm, facts, layers: facts]

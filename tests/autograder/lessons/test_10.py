@@ -31,6 +31,7 @@ def test_the_counts_of_the_expected_prompts_are_the_best_ones() -> None:
         assert tuple(best(k, (1, 3, 4)).count(kind) for kind in ("copy", "update", "retain")) == counts
 
 
+@pytest.mark.slow
 @bundled
 def test_an_edit_of_nothing_or_of_another_fact_earns_nothing() -> None:
     def nothing(lm: LM, fact: Fact, pool: list[Fact], k: int) -> Edit:

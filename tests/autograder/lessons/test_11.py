@@ -48,6 +48,7 @@ def test_drawn_texts_fit_their_chunks() -> None:
         assert all(a < b for a, b in long.chunks) and len(set(long.anchors)) == 4
 
 
+@pytest.mark.slow
 @bundled
 def test_an_edit_of_nothing_or_of_another_text_earns_nothing() -> None:
     def nothing(lm: LM, *_: object) -> Edit:
@@ -64,6 +65,7 @@ def test_an_edit_of_nothing_or_of_another_text_earns_nothing() -> None:
         assert score_of == 0, score_of.text
 
 
+@pytest.mark.slow
 @bundled
 def test_the_quick_search_reaches_well_beyond_what_its_claim_asks() -> None:
     from autograder.lessons.rome.rome_problems import model

@@ -63,6 +63,7 @@ def test_buttons_change_table_dots_and_card_at_once(explorer: TableExplorer) -> 
     explorer.which.value, explorer.metric.value = True, "accuracy"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
 def test_every_choice_explains_itself_in_every_task(explorer: TableExplorer, scenario: object) -> None:
     explorer.scenario.value = scenario

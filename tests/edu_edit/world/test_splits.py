@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from edu_edit import Fact, load, load_facts
 from edu_edit.world import atlas_facts
 from edu_edit.world.splits import facts_at_once, facts_in_sequence, facts_to_edit, held_out, training_facts
@@ -42,6 +44,7 @@ def test_chinese_facts_have_sides_too() -> None:
     assert sides == {True, False}
 
 
+@pytest.mark.slow
 def test_what_methods_are_compared_on_is_known_and_kept_apart() -> None:
     lm = load("atlas-llama")
     alone, (sequence, probes), batch = (

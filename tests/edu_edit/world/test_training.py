@@ -81,6 +81,7 @@ def test_a_counted_token_weighs_as_often_as_it_counts(tokenizer) -> None:
     assert train.next_token_loss(weights, ids, model.config).item() == pytest.approx(each.mean().item())
 
 
+@pytest.mark.slow
 def test_an_interrupted_phase_ends_in_the_same_weights(tmp_path, tokenizer, monkeypatch) -> None:
     phase = Phase("short", 4, 0, masked=0.5, dropped=0.3, lr=(1e-3, 1e-3))
     monkeypatch.setattr(train, "CHECKPOINT_SECONDS", -1)

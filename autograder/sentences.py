@@ -10,6 +10,7 @@ SENTENCES = {
     "nothing": "{function} gave back nothing (None). Is it still the stub, or is a `return` missing at its "
     "end?",
     "not callable": "check wants the function itself: check({id!r}, {function}). What came was {given}.",
+    "missing function": "There is no function {name} in the notebook: its cell is missing, or did not run.",
     "too few": "{id} is checked with {wanted} function(s), and {given} came.",
     "error": "{function} stopped with {error}",
     "error line": "{function} stopped with {error}, in its line {line}: {code}",

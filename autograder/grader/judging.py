@@ -1,0 +1,196 @@
+"""Grade one submission: its cells run in the sandbox, its functions are judged out here.
+
+A fault costs its own question. When a cell or a call ends the sandbox, a new one runs the cells before it once more,
+without the one at fault, and the next question goes on there. While an exercise is judged, no reference of the
+lesson is in the sandbox; where an answer asks for the reference of another exercise, which is allowed, it is judged
+once more with only its own one gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from autograder import quizzes
+from autograder.calls import StoppedElsewhere
+from autograder.checks import grade, noted
+from autograder.exercises import exercise
+from autograder.grader.inside.masks import SAID
+from autograder.grader.normalise import Plan, Step, Test, steps
+from autograder.grader.records import Cell, Mark, Result, Submission
+from autograder.grader.redacted import references
+from autograder.grader.session import Gone, Session
+from autograder.grader.zygotes import Zygote
+from autograder.sentences import say
+
+RESTARTS = 6  # sandboxes that one submission may use up
+
+
+def key_of(submission: Submission, plan: Plan, seed: int, course: str) -> str:
+    """Names all that a result depends on; `course` is the digest of checks and library."""
+    notebook = json.dumps(submission.notebook, sort_keys=True, default=str)
+    files = [hashlib.sha256(content).hexdigest() for _, content in sorted(submission.files.items())]
+    parts = [submission.student, notebook, *sorted(submission.files), *files, plan.digest, str(seed), course]
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def judge(submission: Submission, plan: Plan, zygote: Zygote, seed: int = 1, key: str = "") -> Result:
+    """Run and judge a submission; never raises for anything that is the student's."""
+    began, cpu = time.monotonic(), time.process_time()
+    todo, notes = steps(plan, submission)
+    book = Notebook(submission, plan, todo, zygote)
+    cells: list[Cell] = []
+    marks: list[Mark] = []
+    for place, step in enumerate(todo):
+        cell = step.cell
+        if step.run:
+            cell = replace(cell, outputs=tuple(book.run(place)))
+        cells.append(cell)
+        if step.test is not None:
+            marks.append(judged(book, place, step.test, seed))
+    book.close()
+    return Result(
+        student=submission.student,
+        lesson=plan.lesson,
+        key=key,
+        marks=tuple(marks),
+        cells=tuple(cells),
+        notes=(*notes, *book.notes),
+        received=submission.received,
+        level=zygote.level,
+        seed=seed,
+        seconds=time.monotonic() - began,
+        cpu=time.process_time() - cpu + book.cpu,
+    )
+
+
+class Notebook:
+    """The cells of one submission and the sandbox that they run in, renewed when one of them has ended it."""
+
+    def __init__(self, submission: Submission, plan: Plan, todo: Sequence[Step], zygote: Zygote) -> None:
+        self.submission, self.plan, self.todo, self.zygote = submission, plan, todo, zygote
+        self.masks = [mask for test in plan.tests.values() for mask in masks_of(test)]
+        self.broken: set[int] = set()  # cells that ended a sandbox
+        self.notes: list[str] = []
+        self.cpu = 0.0
+        self.left = RESTARTS
+        self.ends_at = time.monotonic() + zygote.limits.notebook
+        self.session: Session | None = None
+
+    def run(self, place: int) -> list[dict[str, Any]]:
+        """The outputs of a cell that is to run."""
+        try:
+            return self.at(place).run(self.todo[place].cell.source)[0]
+        except Gone as gone:
+            self.fault(place, gone)
+        except StoppedElsewhere as stopped:
+            self.notes.append(f"Cell {place + 1} {stopped.stop.message} and was stopped.")
+        return []
+
+    def fault(self, place: int, gone: Gone) -> None:
+        """A cell has ended the sandbox: it does not run again."""
+        self.broken.add(place)
+        self.notes.append(f"Cell {place + 1} was stopped: {gone}.")
+
+    def at(self, place: int) -> Session:
+        """The sandbox in which all cells before this one have run. Raises Gone where there can be none."""
+        if self.session is None or self.session.gone:
+            self.close()
+            self.session = self.reopened(place, self.masks)
+        return self.session
+
+    def reopened(self, place: int, masks: Sequence[tuple[str, str]]) -> Session:
+        """A new sandbox without these references, brought to the place in the notebook."""
+        while self.left and time.monotonic() < self.ends_at:
+            self.left -= 1
+            session = self.zygote.open(masks, self.submission.files)
+            session.ends_at = self.ends_at
+            if self.brought_to(place, session):
+                return session
+            self.ended(session)
+        raise Gone("the notebook used up its time or its sandboxes before this cell")
+
+    def brought_to(self, place: int, session: Session) -> bool:
+        """Run all cells before this one; False when one ends the sandbox."""
+        for source in self.plan.prelude:
+            session.run(source)
+        for before in range(place):
+            if not self.todo[before].run or before in self.broken:
+                continue
+            try:
+                session.run(self.todo[before].cell.source)
+            except Gone as gone:
+                self.fault(before, gone)
+                return False
+            except StoppedElsewhere:
+                self.broken.add(before)
+        return True
+
+    def ended(self, session: Session) -> None:
+        used = session.end("").get("cpu")
+        self.cpu += used if isinstance(used, float) else 0.0
+
+    def close(self) -> None:
+        if self.session is not None:
+            self.ended(self.session)
+            self.session = None
+
+
+def masks_of(test: Test) -> list[tuple[str, str]]:
+    """The references that a test's exercise asks for."""
+    return [] if test.quiz else references(exercise(test.id))
+
+
+def judged(book: Notebook, place: int, test: Test, seed: int) -> Mark:
+    """The mark of a test, whatever happens."""
+    began = time.monotonic()
+    try:
+        session = book.at(place + 1 if test.quiz else place)
+        mark = quiz_mark(session, test) if test.quiz else exercise_mark(session, test, seed)
+        own = masks_of(test)
+        if mark.earned < mark.points and set(own) != set(book.masks) and asked_for_another(mark):
+            session = book.reopened(place, own)
+            mark = exercise_mark(session, test, seed)
+            book.ended(session)
+    except Gone as gone:
+        mark = Mark(test.id, 0.0, test.points, sentence(test, f"Not judged: {gone}."))
+    except StoppedElsewhere as stopped:
+        mark = Mark(test.id, 0.0, test.points, sentence(test, f"Not judged: {stopped.stop.message}."))
+    return replace(mark, seconds=time.monotonic() - began)
+
+
+def exercise_mark(session: Session, test: Test, seed: int) -> Mark:
+    kinds = dict(zip(test.names, session.kinds(test.names), strict=True))
+    for name, kind in kinds.items():
+        if kind != "function":
+            said = say("missing function", name=name) if kind == "missing" else say(
+                "not callable", id=test.id, function=name, given=kind
+            )
+            return Mark(test.id, 0.0, test.points, sentence(test, said))
+    score = grade(test.id, *(session.function(name) for name in test.names), seed=seed)
+    return Mark(test.id, float(score), test.points, score.judgement)
+
+
+def quiz_mark(session: Session, test: Test) -> Mark:
+    """The points of the answers that stand in the notebook."""
+    given = session.value(test.names[0])
+    answers = {str(name): letter for name, letter in given.items()} if isinstance(given, dict) else {}
+    score = quizzes.grade_quiz(test.id, answers)
+    return Mark(test.id, float(score), test.points, score.judgement)
+
+
+def sentence(test: Test, said: str) -> Any:
+    """A judgement of no points with one sentence."""
+    if test.quiz:
+        return replace(quizzes.grade_quiz(test.id, {}).judgement, note=said)
+    return noted(exercise(test.id), 0, said).judgement
+
+
+def asked_for_another(mark: Mark) -> bool:
+    """Whether the answer ran into a reference that is hidden for the sake of another exercise."""
+    found = mark.judgement.findings if mark.judgement else ()
+    return any(SAID in finding.said for finding in found) or bool(mark.judgement and SAID in mark.judgement.traceback)

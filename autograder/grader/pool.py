@@ -1,0 +1,102 @@
+"""Many submissions at once: processes with one warm sandbox each, here or on a Dask cluster.
+
+The same job runs everywhere: `grade_here`. A process that dies takes nothing with it but the submission that it had:
+that one is tried once more, alone, and then comes back with a note instead of points.
+"""
+
+from __future__ import annotations
+
+import atexit
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+from autograder.grader.judging import judge
+from autograder.grader.plan import Plan
+from autograder.grader.records import Result, Submission
+from autograder.grader.session import Limits
+from autograder.grader.zygotes import SandboxError, Zygote
+
+AHEAD = 3  # submissions waiting per process
+
+
+@dataclass(frozen=True)
+class Job:
+    """A submission and all that grading it needs."""
+
+    submission: Submission
+    plan: Plan
+    seed: int
+    key: str
+    level: str
+    limits: Limits
+
+
+_warm: dict[tuple[str, Limits], Zygote] = {}
+
+
+def grade_here(job: Job) -> Result:
+    """Grade one submission in this process, which keeps its warm sandbox for the next one."""
+    import torch
+
+    torch.set_num_threads(1)
+    at = (job.level, job.limits)
+    if at not in _warm:
+        _warm[at] = Zygote(job.level, os.getpid(), job.limits)
+        atexit.register(_warm[at].close)
+    try:
+        return judge(job.submission, job.plan, _warm[at], job.seed, job.key)
+    except SandboxError:  # the warm one has gone: once more with a new one
+        _warm.pop(at).close()
+        _warm[at] = Zygote(job.level, os.getpid(), job.limits)
+        return judge(job.submission, job.plan, _warm[at], job.seed, job.key)
+
+
+def grade_all(jobs: Sequence[Job], workers: int = 2) -> Iterator[Result]:
+    """The results as they come, in whatever order."""
+    waiting = list(reversed(jobs))
+    alone: list[Job] = []
+    while waiting or alone:
+        together = workers if waiting else 1
+        with _pool(together) as pool:
+            running: dict[Future[Result], Job] = {}
+            try:
+                while waiting or alone or running:
+                    source = waiting or (alone if not running else [])
+                    while source and len(running) < (AHEAD * together if source is waiting else 1):
+                        job = source.pop()
+                        running[pool.submit(grade_here, job)] = job
+                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        yield future.result()
+                        del running[future]
+            except BrokenProcessPool:
+                if together == 1 and len(running) == 1:
+                    yield not_graded(next(iter(running.values())))
+                else:
+                    alone += running.values()
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    """Processes that begin from nothing: a fork of this one would take along its threads."""
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+
+def grade_on_cluster(jobs: Sequence[Job], address: str) -> Iterator[Result]:
+    """The same on a Dask cluster, whose workers have the same version of the course installed."""
+    from distributed import Client, as_completed
+
+    with Client(address) as client:
+        futures = {client.submit(grade_here, job, pure=False, retries=2): job for job in jobs}
+        for future in as_completed(futures):
+            job = futures[future]
+            yield future.result() if future.status == "finished" else not_graded(job)
+
+
+def not_graded(job: Job) -> Result:
+    """What stands for a submission whose grading ended the grading process itself, twice."""
+    said = "Grading this notebook ended the grader, twice: it has to be graded by hand."
+    return Result(job.submission.student, job.plan.lesson, "", notes=(said,), level=job.level, seed=job.seed)

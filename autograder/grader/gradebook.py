@@ -1,8 +1,8 @@
 """Results put into nbgrader's own gradebook, so that formgrader and `nbgrader export` say what we say.
 
-nbgrader's `generate_assignment` makes the lesson's cells once; the submissions are then written with nbgrader's
-models in one transaction, as `nbgrader autograde` would have left them. What people have added in formgrader (manual
-scores, comments, extensions) stays. Filling twice changes nothing.
+nbgrader's `generate_assignment` makes the lesson's cells once; the submissions are then written with
+nbgrader's models in one transaction, as `nbgrader autograde` would have left them. What people have added
+in formgrader (manual scores, comments, extensions) stays. Filling twice changes nothing.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ def fill(
 ) -> None:
     """Put results into `out/gradebook.db` and write the graded copies into `out/autograded`.
 
-    due: when the lesson had to be handed in; without it, the gradebook's own due date counts. late: "none", "zero",
-    "subtract" or a plug-in (`late.py`). roster: names, addresses and LMS ids for the students.
+    due: when the lesson had to be handed in; without it, the gradebook's own due date counts. late: "none",
+    "zero", "subtract" or a plug-in (`late.py`). roster: names, addresses and LMS ids for the students.
     Raises GradingError where the lesson has no solution notebook, or nbgrader refuses it.
     """
     out = out.resolve()
     results = list(results)
-    with _gradebook(out) as api, api.gradebook as gradebook:
+    with open_gradebook(out) as api, api.gradebook as gradebook:
         _prepare(api, gradebook, lesson, out, root)
         lesson_row = gradebook.find_assignment(lesson)
         if due is not None:
@@ -94,7 +94,7 @@ def scores(out: Path, lesson: str) -> dict[str, tuple[float, float]]:
     """(score after penalty, penalty) by folder name, manual grades included; empty without a gradebook."""
     if not (out / "gradebook.db").is_file():
         return {}
-    with _gradebook(out) as api, api.gradebook as gradebook:
+    with open_gradebook(out) as api, api.gradebook as gradebook:
         rows = gradebook.db.query(
             SubmittedAssignment.student_id,
             SubmittedAssignment.score,
@@ -107,7 +107,7 @@ def forget(out: Path, student: str) -> list[Path]:
     """Remove a student's rows from the gradebook, and from the file's free pages, too."""
     if not (out / "gradebook.db").is_file():
         return []
-    with _gradebook(out) as api, api.gradebook as gradebook:
+    with open_gradebook(out) as api, api.gradebook as gradebook:
         try:
             gradebook.remove_student(folder_name(student))
         except MissingEntry:
@@ -230,7 +230,8 @@ def _prepare(api: Any, gradebook: Gradebook, lesson: str, out: Path, root: Path)
 
 
 @contextmanager
-def _gradebook(out: Path) -> Iterator[Any]:
+def open_gradebook(out: Path) -> Iterator[Any]:
+    """nbgrader's API on the gradebook of one output folder."""
     make_folders(out)
     config = course_config(out, work=out)
     config.CourseDirectory.source_directory = "source"

@@ -1,8 +1,9 @@
-"""The graded copy of a submission: a notebook that nbgrader's formgrader opens, made from a result as plain data.
+"""The graded copy of a submission: a notebook that nbgrader's formgrader opens, made from a result as plain
+data.
 
-formgrader shows a notebook's HTML as it is, so the lecturer's browser would run whatever a student's cell printed.
-Of a student's outputs, therefore, text and pictures stay, HTML is sanitised, everything else goes. A test cell
-begins with the score and its card; both are ours.
+formgrader shows a notebook's HTML as it is, so the lecturer's browser would run whatever a student's cell
+printed. Of a student's outputs, therefore, text and pictures stay, HTML is sanitised, everything else goes.
+A test cell begins with the score and its card; both are ours.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def test_id(mark: Mark) -> str:
 def graded_copy(result: Result, plan: dict[str, Any], checksums: dict[str, str]) -> str:
     """The notebook as JSON text, valid nbformat 4.5 whatever the result's strings are.
 
-    plan: the instructor's notebook, whose metadata and nbgrader ids count; checksums: nbgrader's, by grade id.
+    plan: the instructor's notebook, whose metadata and nbgrader ids count; checksums: nbgrader's, by grade
+    id.
     """
     known = {
         meta["grade_id"]: meta | {"checksum": checksums.get(meta["grade_id"]), "cell_type": cell["cell_type"]}

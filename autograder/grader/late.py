@@ -1,7 +1,8 @@
 """Late penalties, by nbgrader's own plug-ins: `none` and `zero` are nbgrader's, `subtract` is ours.
 
-A plug-in is any `nbgrader.plugins.BasePlugin` with `late_submission_penalty(student_id, score, seconds_late)`; it is
-asked, and its answer kept between 0 and the score, as nbgrader's AssignLatePenalties does in `nbgrader autograde`.
+A plug-in is any `nbgrader.plugins.BasePlugin` with `late_submission_penalty(student_id, score,
+seconds_late)`; it is asked, and its answer kept between 0 and the score, as nbgrader's AssignLatePenalties
+does in `nbgrader autograde`.
 """
 
 from __future__ import annotations

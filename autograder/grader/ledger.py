@@ -1,8 +1,9 @@
 """The ledger: what grading found, written by one writer, each result whole or not at all.
 
-`results/LESSON/STUDENT.json` is one result, `results/LESSON/rejections.json` what could not be graded. A file is
-written beside its place, flushed to the disk and renamed, so that a killed run leaves whole results only, and the
-next one finds them by their key and goes on. Gradebook, pages and exports are made from here and can be made anew.
+`results/LESSON/STUDENT.json` is one result, `results/LESSON/rejections.json` what could not be graded. A
+file is written beside its place, flushed to the disk and renamed, so that a killed run leaves whole results
+only, and the next one finds them by their key and goes on. Gradebook, pages and exports are made from here
+and can be made anew.
 """
 
 from __future__ import annotations

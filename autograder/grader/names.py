@@ -1,8 +1,9 @@
-"""Student names as names of files and folders: readable where that is safe, and never the same for two students.
+"""Student names as names of files and folders: readable where that is safe, and never the same for two
+students.
 
-A name made of letters, digits and `._@-` stays as it is (nbgrader, too, names folders by student). Any other name,
-such as `../ada`, `con` or one of ten thousand letters, becomes what is readable of it, a tilde, and a digest of
-the whole; no safe name has a tilde.
+A name made of letters, digits and `._@-` stays as it is (nbgrader, too, names folders by student). Any
+other name, such as `../ada`, `con` or one of ten thousand letters, becomes what is readable of it, a tilde,
+and a digest of the whole; no safe name has a tilde.
 """
 
 from __future__ import annotations

@@ -1,15 +1,18 @@
 """The roster: who is in the class, and by which names a submission may call them.
 
-A CSV with a header, as a spreadsheet, Canvas (Grades > Export) or Moodle (participants, or the grading worksheet of
-an assignment) writes it; separated by comma, semicolon or tab, in UTF-8. Columns are found by name, in any order:
+A CSV with a header, as a spreadsheet, Canvas (Grades > Export) or Moodle (participants, or the grading
+worksheet of an assignment) writes it; separated by comma, semicolon or tab, in UTF-8. Columns are found by
+name, in any order:
 
     student         student id, student_id, username, user, login, SIS Login ID, SIS User ID, ID number
     first, last     first name, given name; last name, surname, family name
     full name       Full name, name, Canvas' Student ("Lovelace, Ada")
     email           email, Email address, e-mail, mail
-    LMS ids         Canvas: ID, SIS User ID, SIS Login ID, Section; Moodle: Identifier ("Participant 1234"), ID number
+    LMS ids         Canvas: ID, SIS User ID, SIS Login ID, Section; Moodle: ID number, Identifier (in the
+                    worksheet: "Participant 1234")
 
-The student's id is the first of the first row that a line fills, else the LMS's id, else the e-mail address.
+The student's id is the first of the first row that a line fills, else the LMS's id, else the e-mail
+address.
 """
 
 from __future__ import annotations
@@ -117,8 +120,8 @@ def read_roster(path: Path) -> Roster:
     people = [person for line in lines if (person := _person(line))]
     if not people:
         raise RosterError(
-            f"The roster {path} names nobody: its first line needs a column such as `student_id`, `username`, "
-            "`SIS Login ID` or `Email address`."
+            f"The roster {path} names nobody: its first line needs a column such as `student_id`, "
+            "`username`, `SIS Login ID` or `Email address`."
         )
     for number, person in enumerate(people):
         if any(person.student == other.student for other in people[:number]):
@@ -150,7 +153,7 @@ def _separator(text: str) -> str:
 
 
 def _key(name: str) -> str:
-    """Names are compared without regard to case, accents of spacing, or the underscores that stand for spaces."""
+    """Names are compared without regard to case or to what stands for a space."""
     return re.sub(r"[\s_-]+", " ", name).strip().casefold()
 
 

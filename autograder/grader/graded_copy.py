@@ -82,7 +82,7 @@ def _score(mark: Mark) -> dict[str, Any]:
 
 
 def _output(output: Any) -> dict[str, Any] | None:
-    """One output of a student's cell, rebuilt from what is known to be harmless; None where nothing is left."""
+    """One output, rebuilt from what is known to be harmless; None where nothing is left."""
     if not isinstance(output, dict):
         return None
     kind = output.get("output_type")

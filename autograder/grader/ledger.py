@@ -31,7 +31,7 @@ class LedgerBusy(RuntimeError):
 
 
 class Ledger:
-    """The results under one folder. Reading is free; the first writing call, or `with`, makes this the writer.
+    """The results under one folder. Reading is free; the first writing call, or `with`, takes the lock.
 
     The lock belongs to the process: it ends with it, however it ends, and leaves nothing to clean up.
     """

@@ -18,7 +18,7 @@ RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  #
 
 
 def folder_name(student: str) -> str:
-    """The folder under `submitted`, `autograded` and `feedback`, and the student's id in nbgrader's gradebook."""
+    """The folder under `submitted`, `autograded` and `feedback`, and the id in nbgrader's gradebook."""
     if _is_safe(student):
         return student
     readable = re.sub(r"[^A-Za-z0-9]+", "_", student[:200]).strip("_")[:40]

@@ -88,7 +88,7 @@ class Roster:
 
     def person(self, submission: str) -> Person | None:
         """Whose submission it is, by its name; None where nobody, or more than one, is called that."""
-        names = [submission] + [found[1] for rule in DOWNLOAD if (found := rule.fullmatch(submission))]
+        names = [submission] + [match[1] for rule in DOWNLOAD if (match := rule.fullmatch(submission))]
         return next((found for name in names if (found := self._by_name.get(_key(name)))), None)
 
     def unknown(self, submissions: Iterable[str]) -> list[str]:
@@ -123,9 +123,11 @@ def read_roster(path: Path) -> Roster:
             f"The roster {path} names nobody: its first line needs a column such as `student_id`, "
             "`username`, `SIS Login ID` or `Email address`."
         )
-    for number, person in enumerate(people):
-        if any(person.student == other.student for other in people[:number]):
+    seen: set[str] = set()
+    for person in people:
+        if person.student in seen:
             raise RosterError(f"The roster {path} has two lines for the student {person.student!r}.")
+        seen.add(person.student)
     return Roster(people)
 
 
@@ -158,5 +160,7 @@ def _key(name: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """At most 128 characters without commas, quotes and line breaks, and nothing that a spreadsheet computes."""
-    return re.sub(r"[\x00-\x1f\x7f,\"']+", " ", printable(text)).strip().lstrip("=+-@＝＋－＠").strip()[:128]
+    """At most 128 characters: no commas, quotes or line breaks, nothing that a spreadsheet computes."""
+    return (
+        re.sub(r"[\s\x00-\x1f\x7f,\"']+", " ", printable(text)).strip().lstrip("=+-@＝＋－＠").strip()[:128]
+    )

@@ -30,8 +30,9 @@ def write_exports(
     rejections: Iterable[Rejection],
     roster: Roster | None = None,
 ) -> list[Path]:
-    """Write all forms; the files written. Scores are the gradebook's where it has them (manual grades, penalties).
+    """Write all forms; the files written.
 
+    Scores are the gradebook's where it has them: with manual grades, after penalties.
     nbgrader's own CSV is written where there is a gradebook, so `gradebook.fill` comes first.
     """
     entries = entries_of(out, lesson, results, rejections, roster)

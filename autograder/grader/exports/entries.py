@@ -1,4 +1,4 @@
-"""The class as the exports see it: one entry per student, graded, rejected or missing; and their cells' rules."""
+"""The class as the exports see it: one entry per student, graded, rejected or missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORMULA = re.compile(r"[\s'\"]*[=+\-@＝＋－＠]|[\t\r\n]")
 
 @dataclass(frozen=True)
 class Entry:
-    """One student in one lesson. score: after penalty and manual grades; None where there is nothing to score."""
+    """One student in one lesson; score: after penalty and manual grades, None where nothing was graded."""
 
     student: str
     person: Person

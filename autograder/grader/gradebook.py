@@ -243,7 +243,7 @@ def open_gradebook(out: Path) -> Iterator[Any]:
 def _time(received: str) -> datetime | None:
     """nbgrader's time, UTC without zone; None for what is no time."""
     try:
-        return parse_utc(received) if received else None  # type: ignore[no-any-return]
+        return parse_utc(received) if received else None
     except (ValueError, OverflowError, TypeError):
         return None
 

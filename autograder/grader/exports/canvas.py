@@ -19,7 +19,7 @@ HEADER = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 def write_canvas(folder: Path, lesson: str, entries: Sequence[Entry]) -> Path:
     """canvas.csv: one assignment, named like the lesson."""
     possible = number(sum(questions(entries).values()))
-    rows = [(*HEADER, lesson), ("    Points Possible", "", "", "", "", possible)]
+    rows: list[tuple[str, ...]] = [(*HEADER, lesson), ("    Points Possible", "", "", "", "", possible)]
     known = [entry for entry in entries if entry.on_roster]
     for entry in known or entries:
         person, lms = entry.person, entry.person.lms

@@ -30,7 +30,7 @@ STATUS = {"graded": "Submitted for grading", "rejected": "Rejected", "missing": 
 def write_moodle(folder: Path, lesson: str, entries: Sequence[Entry]) -> Path:
     """moodle.csv"""
     possible = number(sum(questions(entries).values()))
-    rows = [HEADER]
+    rows: list[tuple[str, ...]] = [HEADER]
     for entry in entries:
         person = entry.person
         name = f"{person.first} {person.last}".strip() or person.student

@@ -1,4 +1,4 @@
-"""The ledger: atomic, resumable, one writer, and able to forget. Oracles: the file system and the json module."""
+"""The ledger: atomic, resumable, one writer, and able to forget. Oracles: the file system and json."""
 
 import json
 import os

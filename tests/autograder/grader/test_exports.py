@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from xml.etree import ElementTree
 
 import jsonschema
@@ -271,13 +272,13 @@ def test_without_a_roster_everyone_who_handed_in_is_there(tmp_path):
     write_exports(tmp_path, LESSON, [], [])
 
 
-def test_a_manual_grade_goes_into_all_exports(tmp_path):
-    gradebook.fill(tmp_path, LESSON, RESULTS[1:2])
-    with gradebook.open_gradebook(tmp_path) as api, api.gradebook as book:
+def test_a_manual_grade_goes_into_all_exports(folder, tmp_path):
+    out = shutil.copytree(folder.parents[1], tmp_path / "out")
+    with gradebook.open_gradebook(out) as api, api.gradebook as book:
         book.find_grade("rome-rome-test", LESSON, LESSON, "ben").manual_score = 3.5
         book.db.commit()
-    write_exports(tmp_path, LESSON, RESULTS[1:2], [])
-    folder = tmp_path / "exports" / LESSON
+    write_exports(out, LESSON, RESULTS[1:2], [])
+    folder = out / "exports" / LESSON
     assert table(folder / "canvas.csv")[1][LESSON] == "3.5" == table(folder / "questions.csv")[0]["score"]
 
 

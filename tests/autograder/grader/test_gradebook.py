@@ -13,6 +13,13 @@ from hypothesis import strategies as st
 from nbconvert.exporters import HTMLExporter
 from nbgrader.api import Gradebook
 from nbgrader.plugins import BasePlugin, CsvExportPlugin
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    DeduplicateIds,
+    OverwriteCells,
+    SaveAutoGrades,
+)
 from nbgrader.utils import determine_grade
 
 from autograder.exercises import EXERCISES
@@ -25,6 +32,7 @@ from autograder.grader.roster import Person, Roster
 from autograder.grading import GradingError, grade_submissions
 from autograder.judgement import Judgement
 from autograder.nbgrader_config import ROOT
+from autograder.nbgrader_steps import must
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
 
@@ -298,6 +306,21 @@ def test_the_graded_copy_is_valid_whatever_a_student_printed(outputs, source, ki
     result = Result("x", LESSON, "k", (Mark("rome.rome", 1.5, 5),), (cell, cell))
     text = graded_copy(result, {"cells": [], "metadata": {}}, {})
     nbformat.validate(nbformat.reads(text.encode("utf-8").decode("utf-8"), as_version=4))
+
+
+def test_nbgraders_own_grading_of_our_copies_leaves_the_same_gradebook(prepared, tmp_path, make):
+    """nbgrader's autograde, all of it but the execution, on notebooks with our outputs."""
+    ours, stock = (shutil.copytree(prepared, tmp_path / name) for name in ("ours", "stock"))
+    results = [make("ada"), make("ben", 0.25, "2026-01-12T11:00:00+00:00"), make("cleo", 0.0, "")]
+    gradebook.fill(ours, LESSON, results)
+    with gradebook.open_gradebook(stock) as api:
+        api.config.Autograde.sanitize_preprocessors = [DeduplicateIds, OverwriteCells, CheckCellMetadata]
+        api.config.Autograde.autograde_preprocessors = [SaveAutoGrades, AssignLatePenalties]
+        for one in results:
+            shutil.copytree(ours / "autograded" / one.student, stock / "submitted" / one.student)
+            must(api.autograde(LESSON, one.student), "nbgrader could not grade it")
+    assert exported(ours) == exported(stock)
+    assert told(ours) == told(stock)
 
 
 @pytest.mark.slow

@@ -1,120 +1,48 @@
-"""Whose notebook it is, by the names of the file and of what it lies in.
+"""Student names as names of files and folders: readable where that is safe, and never the same for two
+students.
 
-    class/ada.ipynb                                            ada
-    class/ada/05_rome.ipynb, class/ada/05_rome (1).ipynb       ada
-    class/ada/homework.ipynb, alone in its folder              ada
-    class/ada.zip, whatever is in it                           ada
-    submitted/ada/05_rome/05_rome.ipynb                        ada
-    Ada Lovelace_1815_assignsubmission_file_/05_rome.ipynb     Ada_Lovelace_1815 (Moodle)
-    lovelaceada_1815_1852_05_rome-1.ipynb                      lovelaceada_1815 (Canvas)
-
-The learning platforms' numbers stay in the name: they tell people of one name apart, and lead back to the row
-of the platform's own list. Their patterns count only where the platform wrote the name, outermost.
+A name made of letters, digits and `._@-` stays as it is (nbgrader, too, names folders by student). Any
+other name, such as `../ada`, `con` or one of ten thousand letters, becomes what is readable of it, a tilde,
+and a digest of the whole; no safe name has a tilde.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
 
-from autograder.grader.finding import Found
-
-MOODLE = re.compile(
-    r"(?P<name>[^/]{1,200}?)_(?P<id>\d{1,15})_assignsubmission_(?:file|onlinetext)_?(?P<file>.*)"
-)
-CANVAS = re.compile(r"(?P<name>[^_/]{1,200})(?:_LATE|_late)?_(?P<id>\d{1,15})_\d{1,15}_(?P<file>.+)")
-ENDING = re.compile(r"\.(ipynb|zip)$", re.IGNORECASE)
-LONGEST = 100
+SAFE = re.compile(r"\w[\w.@-]{0,99}", re.ASCII)
+SAFE_ANYWHERE = re.compile(r"\w[\w.@-]{0,39}")
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # devices under Windows
 
 
-@dataclass(frozen=True)
-class Owner:
-    """A student's name, and whether the notebook lies in a folder or archive of theirs alone."""
-
-    student: str
-    own: bool
-
-
-def safe(name: str) -> str:
-    """A name that can be a folder's, a row's and an address' part: letters, digits and . _ @ - only."""
-    name = re.sub(r"[^\w.@-]", "_", unicodedata.normalize("NFC", name).strip())
-    return name.lstrip(".-@")[:LONGEST].rstrip(".") or "unnamed"
+def folder_name(student: str) -> str:
+    """The folder under `submitted`, `autograded` and `feedback`, and the id in nbgrader's gradebook."""
+    if _is_safe(student):
+        return student
+    readable = re.sub(r"[^A-Za-z0-9]+", "_", student[:200]).strip("_")[:40]
+    return f"{readable}~{_digest(student)}"
 
 
-def stem(name: str) -> str:
-    """A name without .ipynb or .zip."""
-    return ENDING.sub("", name)
+def file_name(student: str) -> str:
+    """As `folder_name`, but different, too, where a file system takes `Ada` and `ada` for one name."""
+    name = folder_name(student)
+    return name if "~" in name or student == student.casefold() else f"{name}~{_digest(student)}"
 
 
-def called_like(name: str, lesson: str) -> bool:
-    """Whether a name is the lesson's, as it is or as browsers and people copy it: "05_rome (1)"."""
-    return _letters(stem(name)).startswith(_letters(lesson))
+def printable(text: str) -> str:
+    """Text that every file and database can hold: what UTF-8 can't say becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def is_notebook(name: str) -> bool:
-    return name.lower().endswith(".ipynb")
+def _is_safe(name: str) -> bool:
+    if name.endswith(".") or RESERVED.fullmatch(name):
+        return False
+    if SAFE.fullmatch(name):
+        return True
+    return bool(SAFE_ANYWHERE.fullmatch(name)) and unicodedata.normalize("NFKC", name) == name
 
 
-def item_of(found: Found) -> int:
-    """The place of what was handed in as one thing: an archive below the given path, or the file itself."""
-    return next((place for place in found.zips if place > found.root), len(found.parts) - 1)
-
-
-class Naming:
-    """Knows the whole class, since "alone in its folder" is a question about the others."""
-
-    def __init__(self, everything: Iterable[Found], lesson: str) -> None:
-        self.lesson = lesson
-        items = {
-            found.parts[: item_of(found) + 1]
-            for found in everything
-            if is_notebook(found.parts[-1]) or found.zips[-1:] > (found.root,)
-        }
-        self._in = Counter(item[:-1] for item in items)
-        self._lesson_in = {item[:-1] for item in items if called_like(item[-1], lesson)}
-
-    def owner(self, found: Found) -> Owner:
-        """The student of a notebook or of anything else that was found."""
-        parts, root = found.parts, found.root
-        for place in (root, root + 1):
-            if place < len(parts) and (match := _platform(parts[place], place == len(parts) - 1)):
-                return Owner(safe(f"{match['name']}_{match['id']}"), place < len(parts) - 1)
-        item = place = item_of(found)
-        if called_like(parts[place], self.lesson) or self._belongs_to_folder(found, item):
-            place -= 1
-            while place > 0 and called_like(parts[place], self.lesson):
-                place -= 1
-        return Owner(safe(stem(parts[max(place, 0)])), place < len(parts) - 1)
-
-    def folder(self, found: Found) -> str:
-        """The student of a folder or archive in which no notebook lies: the outermost below the given path."""
-        inside = (
-            found.root if found.root in found.zips and len(found.parts) - found.root < 3 else found.root + 1
-        )
-        return safe(stem(found.parts[inside]))
-
-    def _belongs_to_folder(self, found: Found, item: int) -> bool:
-        folder = found.parts[:item]
-        below = item - 1 > found.root or (
-            item - 1 == found.root and found.root in found.zips and self._in[folder] == 1
-        )
-        return below and (self._in[folder] <= 1 or folder in self._lesson_in)
-
-
-def _platform(name: str, is_file: bool) -> re.Match[str] | None:
-    moodle = MOODLE.fullmatch(stem(name))
-    return moodle or (CANVAS.fullmatch(stem(name)) if is_file or ENDING.search(name) else None)
-
-
-def file_name(found: Found) -> str:
-    """The notebook's own name without what a platform put before it."""
-    name = found.parts[-1]
-    match = _platform(name, True) if len(found.parts) - 1 <= found.root + 1 else None
-    return (match["file"] if match else stem(name)) or stem(name)
-
-
-def _letters(text: str) -> str:
-    return re.sub(r"[\W_]", "", text.casefold())
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:24]

@@ -78,8 +78,8 @@ class Zygote:
         ]
         self.errors = (self.folder / "errors").open("wb+")
         self.process = subprocess.Popen(
-            command, pass_fds=[theirs.fileno()], env={**environment(), **({"DBG": "1"} if os.environ.get("DBG") else {})}, cwd="/",
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=None if os.environ.get("DBG") else self.errors,
+            command, pass_fds=[theirs.fileno()], env=environment(), cwd="/",
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.errors,
         )  # fmt: skip
         theirs.close()
         self.jobs.settimeout(180)

@@ -26,7 +26,8 @@ def mask(names: Iterable[tuple[str, str]]) -> None:
         found = getattr(import_module(module), name)
         for function in (found, inspect.unwrap(found)):
             if isinstance(function, FunctionType):
-                function.__code__ = _absent.__code__.replace(co_name=name)
+                held = function.__code__.co_freevars  # a function keeps its closure, used or not
+                function.__code__ = _absent.__code__.replace(co_name=name, co_freevars=held)
                 function.__defaults__ = function.__kwdefaults__ = None
             elif isinstance(function, type):
                 raise TypeError(f"{module}.{name} is a class: masks are for functions")

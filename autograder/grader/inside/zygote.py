@@ -114,8 +114,13 @@ def supervise(data: int, control: int, shell: Any, settings: dict[str, Any]) -> 
         told.send(json.dumps({"failed": str(error)}).encode())
         return 1
     if child == 0:
-        told.close()
-        os._exit(notebook(data, shell, settings))
+        code = 1
+        try:
+            code = notebook(data, shell, settings)
+        except BaseException as error:
+            told.send(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode())
+        finally:
+            os._exit(code)
     os.close(data)
     watch = os.pidfd_open(child)
     while True:

@@ -9,14 +9,15 @@ import os
 import struct
 import zipfile
 from io import BytesIO
+from pathlib import Path
 
 import nbformat
 import pytest
 
 from autograder.grader import finding, intake, repair
 from autograder.grader.intake import take_in
-from autograder.nbgrader_config import ROOT
 
+ROOT = Path(__file__).resolve().parents[3]
 LESSON = "05_rome"
 
 

@@ -24,7 +24,8 @@ from autograder.grader.repair import NoNotebook, notebook_of
 BESIDE_FILES, BESIDE_BYTES = 100, 64 * 2**20  # what one student's notebook may bring along
 TRIED = 5  # notebooks of one student that are looked into
 STAMP = re.compile(
-    r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?) ?(?:(Z|UTC|[+-]\d\d:?\d\d)|([A-Za-z_]+(?:/[A-Za-z_+-]+)*))?"
+    r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?) ?"
+    r"(?:(Z|UTC|[+-]\d\d:?\d\d)|([A-Za-z_]+(?:/[A-Za-z_+-]+)*))?"
 )
 
 
@@ -138,7 +139,7 @@ def _wrong_lesson(notebook: dict[str, Any], lesson: str, known: Mapping[str, str
 
 
 def _of_another_lesson(found: Found, lesson: str) -> bool:
-    """A course's `submitted/` tree has all lessons side by side; those of the others are none of our business."""
+    """A course's `submitted/` tree has all lessons side by side; the others' are none of our business."""
     others = {row.name for row in LESSONS} - {lesson}
     return any(name in others for name in found.parts[found.root + 1 : -1])
 
@@ -157,9 +158,7 @@ def _carried(student: str, notebook: Found, near: list[Found]) -> tuple[dict[str
             if parts_of(name) is None or "\\" in name:
                 raise Unreadable("Its name is no file name everywhere, so it was left out.")
             if len(files) == BESIDE_FILES:
-                raise Unreadable(
-                    f"There are more than {BESIDE_FILES} files beside the notebook; it was left out."
-                )
+                raise Unreadable(f"It is one of more than {BESIDE_FILES} files beside the notebook.")
             if name.casefold() in {other.casefold() for other in files}:
                 raise Unreadable("There is a file of this name already; only the first counts.")
             files[name] = found.read(min(left, FILE_BYTES))

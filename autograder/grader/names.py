@@ -90,11 +90,9 @@ class Naming:
         return Owner(safe(stem(parts[max(place, 0)])), place < len(parts) - 1)
 
     def folder(self, found: Found) -> str:
-        """The student of a folder or archive in which no notebook lies: the outermost below the given path."""
-        inside = (
-            found.root if found.root in found.zips and len(found.parts) - found.root < 3 else found.root + 1
-        )
-        return safe(stem(found.parts[inside]))
+        """The student of a folder or archive without a notebook: the outermost below the given path."""
+        flat = found.root in found.zips and len(found.parts) - found.root < 3
+        return safe(stem(found.parts[found.root + (not flat)]))
 
     def _belongs_to_folder(self, found: Found, item: int) -> bool:
         folder = found.parts[:item]

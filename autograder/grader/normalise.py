@@ -1,9 +1,9 @@
 """A student's cells brought into the instructor's order of things.
 
-The instructor's metadata wins. What a cell is (solution, test, quiz, demonstration) is decided by the plan, in
-which every cell of the lesson stands once; the student's metadata only says which of them a cell wants to be, the
-first one gets it, and cell ids and equal sources help where the metadata is lost. Test cells are never the
-student's. What was deleted comes back: a stub before anything that was written in its place, its test behind.
+The instructor's metadata wins. What a cell is (solution, test, quiz, demonstration) is decided by the plan,
+in which every cell of the lesson stands once; the student's metadata only says which of them a cell wants to be.
+Test cells are never the student's. What was deleted comes back: a stub before anything that was written in
+its place, its test behind.
 """
 
 from __future__ import annotations
@@ -145,7 +145,9 @@ def _places(placed: list[_Placed]) -> dict[int, int]:
 
 
 def _without_second_set_up(plan: Plan, placed: list[_Placed]) -> list[Step]:
-    """The set-up runs before everything; unchanged and before anything of the student's, it need not run twice."""
+    """The set-up has run before everything: unchanged, and with nothing of the student's before it, it need
+    not run again.
+    """
     done = []
     untouched = True
     for one in placed:

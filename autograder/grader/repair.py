@@ -1,8 +1,8 @@
 """A notebook's bytes as nbformat 4 in plain data, or the sentence that says why it is none.
 
 What is harmless is put right without a word: an old format, missing or double cell ids, sources written as
-lists, a wrong minor version, lone surrogates, outputs that are no outputs (they count for nothing). Ids that are
-given here depend on the place only, so that the same file always becomes the same notebook.
+lists, a wrong minor version, lone surrogates, outputs that are no outputs (they count for nothing). Ids that
+are given here depend on the place only, so that the same file always becomes the same notebook.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def notebook_of(content: bytes) -> dict[str, Any]:
 
 
 def cells_of(notebook: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A notebook's cells in one form: known type, source as text, metadata as dictionary, an id of its own."""
+    """A notebook's cells in one form: a known type, source as text, a dictionary of metadata, an id."""
     given = notebook.get("cells")
     cells: list[dict[str, Any]] = []
     taken: set[str] = set()

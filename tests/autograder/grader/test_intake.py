@@ -258,7 +258,6 @@ BROKEN = {
     "a number of many digits": b'{"cells": [], "nbformat": ' + b"9" * 6000 + b"}",
     "too many cells": json.dumps({"nbformat": 4, "metadata": {}, "cells": [{}] * 2001}).encode(),
     "a cell without end": json.dumps(small(source="x" * (2**20 + 1))).encode(),
-    "a broken old format": b'{"nbformat": 3, "metadata": {}, "worksheets": [{"cells": [{"cell_type": 7}]}]}',
     "worksheets of nothing": b'{"nbformat": 3, "worksheets": [null]}',
     "a folder": None,
 }

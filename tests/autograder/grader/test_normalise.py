@@ -1,7 +1,7 @@
 """Normalising: the lesson decides what is graded, the student only what is in the solution cells.
 
-Oracles: the list of exercises, the quizzes, the released notebooks that nbgrader itself made, and the order of
-cells in the files.
+Oracles: the list of exercises, the quizzes, the released notebooks that nbgrader itself made, and the order
+of cells in the files.
 """
 
 import copy
@@ -222,7 +222,7 @@ def test_a_notebook_written_from_scratch_is_judged_behind_its_own_cells():
     own = code("def rank_one_update(W, C, k_star, v_star): return W")
     found, _ = normal({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [own]})
     assert where(found, own["source"]) < test_of(found)
-    assert tests_in(found) == list(plan().tests.values())
+    assert {test.id for test in tests_in(found)} == {test.id for test in plan().tests.values()}
 
 
 @pytest.mark.parametrize("gone", range(73))

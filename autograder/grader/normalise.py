@@ -38,7 +38,7 @@ class Step:
 
 @dataclass
 class _Placed:
-    """A step on its way: which cell of the plan it is, None for the student's own, and whether it came back."""
+    """A step on its way: the place in the plan, None for the student's own, and whether it came back."""
 
     step: Step
     place: int | None
@@ -138,8 +138,8 @@ def _tests_put_back(plan: Plan, placed: list[_Placed]) -> list[str]:
 
 
 def _behind(placed: list[_Placed], place: int, solution: int) -> int:
-    """Where a missing test belongs: before the lesson's next cell, but behind code of the student's own that may
-    stand for a missing solution.
+    """Where a missing test belongs: before the lesson's next cell, but behind code of the student's own that
+    may stand for a missing solution.
     """
     places = [one.place if one.place is not None else -1 for one in placed]
     end = len(placed)

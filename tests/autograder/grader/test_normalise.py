@@ -58,8 +58,8 @@ def place(notebook, id):
 
 
 def code(source, **metadata):
-    return {"cell_type": "code", "id": f"own{abs(hash(source)) % 10**9}", "metadata": metadata, "source": source,
-            "outputs": [], "execution_count": None}  # fmt: skip
+    head = {"cell_type": "code", "id": f"own-{len(source)}", "metadata": metadata}
+    return head | {"source": source, "outputs": [], "execution_count": None}
 
 
 def where(found, source):

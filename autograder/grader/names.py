@@ -74,6 +74,7 @@ class Naming:
             if is_notebook(found.parts[-1]) or found.zips[-1:] > (found.root,)
         }
         self._in = Counter(item[:-1] for item in items)
+        self._under = Counter(item[:length] for item in items for length in range(len(item)))
         self._lesson_in = {item[:-1] for item in items if called_like(item[-1], lesson)}
 
     def owner(self, found: Found) -> Owner:
@@ -96,9 +97,8 @@ class Naming:
 
     def _belongs_to_folder(self, found: Found, item: int) -> bool:
         folder = found.parts[:item]
-        below = item - 1 > found.root or (
-            item - 1 == found.root and found.root in found.zips and self._in[folder] == 1
-        )
+        whole_archive = item - 1 == found.root and found.root in found.zips and self._under[folder] == 1
+        below = item - 1 > found.root or whole_archive
         return below and (self._in[folder] <= 1 or folder in self._lesson_in)
 
 

@@ -45,7 +45,7 @@ def normal(notebook, lesson=LESSON):
     return steps(plan(lesson), Submission("ada", lesson, notebook))
 
 
-def tests_in(found):
+def judged_in(found):
     return [step.test for step in found if step.test]
 
 
@@ -66,7 +66,7 @@ def where(found, source):
     return next(number for number, step in enumerate(found) if step.cell.source == source)
 
 
-def test_of(found, id="rome.rank_one_update"):
+def judged_at(found, id="rome.rank_one_update"):
     return next(number for number, step in enumerate(found) if step.test and step.test.id == id)
 
 
@@ -109,7 +109,7 @@ def test_the_prelude_loads_and_grades_nothing(lesson):
 def test_untouched_and_solved_notebooks_have_the_same_tests_in_the_same_order(lesson):
     for notebook in (released(lesson), solved(lesson)):
         found, _ = normal(notebook, lesson)
-        assert tests_in(found) == list(plan(lesson).tests.values())
+        assert judged_in(found) == list(plan(lesson).tests.values())
     assert normal(released(lesson), lesson)[1] == []
 
 
@@ -158,16 +158,16 @@ def test_a_plan_never_executes_the_notebook(tmp_path):
 
 def test_a_quiz_is_judged_where_it_stands():
     found, _ = normal(released())
-    first, last = (test_of(found, id) for id in ("rome.warm_up", "rome.exit"))
+    first, last = (judged_at(found, id) for id in ("rome.warm_up", "rome.exit"))
     assert found[first].run and found[last].run and "place" in found[first].cell.source
-    assert first < test_of(found, "rome.subject_key") < last
+    assert first < judged_at(found, "rome.subject_key") < last
 
 
 def test_test_cells_are_the_instructors_whatever_the_file_says():
     notebook = released()
     notebook["cells"][place(notebook, f"{TARGET}-test")]["source"] = 'print("22 points")'
     found, notes = normal(notebook)
-    step = found[test_of(found)]
+    step = found[judged_at(found)]
     assert not step.run and step.cell.source == 'check("rome.rank_one_update", rank_one_update)'
     assert len(notes) == 1 and "rome.rank_one_update" in notes[0]
 
@@ -204,7 +204,7 @@ def test_lost_metadata_loses_no_test(metadata, keep_ids):
     for number, cell in enumerate(notebook["cells"]):
         cell["metadata"] = metadata
         cell["id"] = cell["id"] if keep_ids else f"new-{number}"
-    assert tests_in(normal(notebook)[0]) == list(plan().tests.values())
+    assert judged_in(normal(notebook)[0]) == list(plan().tests.values())
 
 
 def test_a_solution_without_any_mark_is_still_judged():
@@ -214,15 +214,15 @@ def test_a_solution_without_any_mark_is_still_judged():
     found, notes = normal(notebook)
     own = where(found, notebook["cells"][at]["source"])
     stub = next(n for n, step in enumerate(found) if step.cell.grade_id == TARGET)
-    assert stub < own < test_of(found) and found[own].run and found[stub].run
+    assert stub < own < judged_at(found) and found[own].run and found[stub].run
     assert any("rome.rank_one_update was missing" in note for note in notes)
 
 
 def test_a_notebook_written_from_scratch_is_judged_behind_its_own_cells():
     own = code("def rank_one_update(W, C, k_star, v_star): return W")
     found, _ = normal({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [own]})
-    assert where(found, own["source"]) < test_of(found)
-    assert {test.id for test in tests_in(found)} == {test.id for test in plan().tests.values()}
+    assert where(found, own["source"]) < judged_at(found)
+    assert {test.id for test in judged_in(found)} == {test.id for test in plan().tests.values()}
 
 
 @pytest.mark.parametrize("gone", range(73))
@@ -230,7 +230,7 @@ def test_any_one_deleted_cell_loses_nothing(gone):
     notebook = released()
     cell = notebook["cells"].pop(gone)
     found, notes = normal(notebook)
-    assert tests_in(found) == list(plan().tests.values())
+    assert judged_in(found) == list(plan().tests.values())
     solutions = [step.cell.exercise for step in found if step.cell.kind == "solution"]
     assert solutions == [row.id for row in EXERCISES if row.lesson == LESSON]
     assert len(notes) <= 1 and bool(notes) >= ("nbgrader" in cell["metadata"])
@@ -251,7 +251,7 @@ def test_a_helper_that_later_exercises_need_comes_back():
     ]
     found, notes = normal(notebook)
     helper = next(n for n, step in enumerate(found) if "def in_context" in step.cell.source)
-    assert found[helper].run and helper < test_of(found, "rome.rome") and len(notes) == 1
+    assert found[helper].run and helper < judged_at(found, "rome.rome") and len(notes) == 1
 
 
 def test_of_two_solution_cells_the_first_has_the_id_and_both_run():
@@ -265,7 +265,7 @@ def test_of_two_solution_cells_the_first_has_the_id_and_both_run():
     found, notes = normal(notebook)
     second = where(found, copied["source"])
     assert (found[second].cell.kind, found[second].cell.grade_id, found[second].run) == ("code", "", True)
-    assert second < test_of(found) and tests_in(found) == list(plan().tests.values()) and len(notes) == 1
+    assert second < judged_at(found) and judged_in(found) == list(plan().tests.values()) and len(notes) == 1
 
 
 def test_a_copied_test_cell_with_own_code_is_judged_once():
@@ -274,8 +274,8 @@ def test_a_copied_test_cell_with_own_code_is_judged_once():
     copied = copy.deepcopy(notebook["cells"][at]) | {"source": "rank_one_update = print", "id": "copy"}
     notebook["cells"].insert(at + 1, copied)
     found, _ = normal(notebook)
-    assert tests_in(found) == list(plan().tests.values())
-    assert test_of(found) < where(found, copied["source"])
+    assert judged_in(found) == list(plan().tests.values())
+    assert judged_at(found) < where(found, copied["source"])
 
 
 def test_an_invented_id_is_a_plain_cell_with_a_note():
@@ -291,7 +291,7 @@ def test_an_invented_id_is_a_plain_cell_with_a_note():
     notebook["cells"].append(code("bonus = 1", nbgrader=nbgrader))
     found, notes = normal(notebook)
     assert found[-1].cell.kind == "code" and found[-1].test is None and len(notes) == 1
-    assert sum(test.points for test in tests_in(found)) == 22
+    assert sum(test.points for test in judged_in(found)) == 22
 
 
 @pytest.mark.parametrize("kind", ["markdown", "raw"])
@@ -327,7 +327,7 @@ def test_a_test_cell_moved_above_its_solution_is_judged_behind_it():
     notebook = released()
     notebook["cells"].insert(0, notebook["cells"].pop(place(notebook, f"{TARGET}-test")))
     found, _ = normal(notebook)
-    assert next(n for n, step in enumerate(found) if step.cell.grade_id == TARGET) < test_of(found)
+    assert next(n for n, step in enumerate(found) if step.cell.grade_id == TARGET) < judged_at(found)
 
 
 @pytest.mark.parametrize(
@@ -402,13 +402,13 @@ def shaken(seed):
 def test_whatever_is_done_every_test_is_judged_once_for_its_own_points(seed):
     notebook = notebook_of(json.dumps(shaken(seed)).encode())
     found, notes = normal(notebook)
-    assert sorted(test.id for test in tests_in(found)) == sorted(test.id for test in plan().tests.values())
-    assert sum(test.points for test in tests_in(found)) == 22
+    assert sorted(test.id for test in judged_in(found)) == sorted(test.id for test in plan().tests.values())
+    assert sum(test.points for test in judged_in(found)) == 22
     for row in (row for row in EXERCISES if row.lesson == LESSON):
         solution = [
             n for n, step in enumerate(found) if step.cell.kind == "solution" and step.cell.exercise == row.id
         ]
-        assert len(solution) == 1 and solution[0] < test_of(found, row.id)
+        assert len(solution) == 1 and solution[0] < judged_at(found, row.id)
     for step in found:
         assert step.cell.kind != "test" or (step.cell in plan().cells and not step.run)
     assert all(note.endswith(".") and "\n" not in note for note in notes)
@@ -419,4 +419,4 @@ def test_whatever_is_done_every_test_is_judged_once_for_its_own_points(seed):
     "cells", [None, 5, {}, [None, 3, [], "x"], [{}], [{"cell_type": "code", "source": None}]]
 )
 def test_a_notebook_without_cells_is_a_notebook_of_stubs(cells):
-    assert tests_in(normal({"cells": cells})[0]) == list(plan().tests.values())
+    assert judged_in(normal({"cells": cells})[0]) == list(plan().tests.values())

@@ -69,7 +69,13 @@ def _sorted_out(
             rejected.append(Rejection("", found.shown, "It is neither a notebook nor a zip archive."))
         else:
             beside.append(found)
-    folders = {found.parts[:-1] for several in candidates.values() for found, _ in several}
+    folders = {found.parts[:-1] for several in candidates.values() for found, owner in several if owner.own}
+    worked = {
+        found.parts[: found.root + length]
+        for several in candidates.values()
+        for found, _ in several
+        for length in (1, 2)
+    }
     by_folder: defaultdict[tuple[str, ...], list[Found]] = defaultdict(list)
     for found in beside:
         home = next(
@@ -82,7 +88,8 @@ def _sorted_out(
         one, refused = _best(student, lesson, several, by_folder, known)
         submissions += [one] if one else []
         rejected += refused
-    rejected += _without_notebook(by_folder[()], naming, set(candidates) | {row.student for row in rejected})
+    alone = [found for found in by_folder[()] if _outermost(found) not in worked]
+    rejected += _without_notebook(alone, naming, set(candidates) | {row.student for row in rejected})
     return submissions, sorted(_shortened(rejected), key=lambda row: (row.student, row.file))
 
 
@@ -188,16 +195,21 @@ def _received(notebook: Found, near: list[Found], lesson: str) -> str:
         return ""
 
 
+def _outermost(found: Found) -> tuple[str, ...]:
+    """The folder or archive that lies outermost around a file: the given path's own, or one in it."""
+    flat = len(found.parts) - found.root <= 2
+    return found.parts[: found.root + (1 if flat else 2)]
+
+
 def _without_notebook(files: list[Found], naming: Naming, named: set[str]) -> list[Rejection]:
     """Students of whom something lies there, but no notebook."""
     rejected: dict[str, Rejection] = {}
     for found in files:
-        if len(found.parts) - found.root > 2 or found.root in found.zips:
-            owner = naming.owner(found)
-            whose = owner.student if owner.own else naming.folder(found)
-            reason = "There is no notebook here, so there is nothing to grade."
-            if whose not in named:
-                rejected.setdefault(whose, Rejection(whose, found.shown, reason))
+        owner = naming.owner(found)
+        whose = owner.student if owner.own else naming.folder(found)
+        reason = "There is no notebook here, so there is nothing to grade."
+        if whose not in named:
+            rejected.setdefault(whose, Rejection(whose, found.shown, reason))
     return list(rejected.values())
 
 

@@ -150,7 +150,10 @@ def _upgraded(loaded: dict[str, Any]) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             old = nbformat.from_dict({**loaded, "nbformat": 3, "nbformat_minor": 0})
-            return json.loads(json.dumps(nbformat.convert(old, 4)))
+            new: dict[str, Any] = json.loads(json.dumps(nbformat.convert(old, 4)))
+            for cell in new["cells"]:
+                cell["id"] = None  # nbformat drew them by chance
+            return new
     except Exception as error:  # nbformat expects well-formed notebooks and raises many kinds
         raise NoNotebook("It is a notebook of an old format that can't be read any more.") from error
 

@@ -1,8 +1,9 @@
 """Every file under the given paths, looked at without following or unpacking anything.
 
-Folders and zip archives look alike from here on: a `Found` is a file with the names of what it lies in. It is
-read only when somebody asks, never more than a cap, and an archive's content stays in memory. What must not be
-read at all (a link, a device, a name that climbs out of its archive, an encrypted file) is found with a fault.
+Folders and zip archives look alike from here on: a `Found` is a file with the names of what it lies in. It
+is read only when somebody asks, never more than a cap, and an archive's content stays in memory. What must
+not be read at all (a link, a device, a name that climbs out of its archive, an encrypted file) is found with
+a fault.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Found:
 
 
 def clean(text: str) -> str:
-    """Text that can be written as UTF-8: lone surrogates become question marks in a box."""
+    """Text that can be written as UTF-8: a lone surrogate becomes U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -17,14 +17,15 @@ from typing import Any
 
 from autograder.exercises import EXERCISES, LESSONS
 from autograder.grader.finding import FILE_BYTES, Found, Unreadable, found_under, parts_of
-from autograder.grader.names import Naming, Owner, file_name, is_notebook, item_of
+from autograder.grader.owners import Naming, Owner, file_name, is_notebook, item_of
 from autograder.grader.records import Rejection, Submission
 from autograder.grader.repair import NoNotebook, notebook_of
 
 BESIDE_FILES, BESIDE_BYTES = 100, 64 * 2**20  # what one student's notebook may bring along
 TRIED = 5  # notebooks of one student that are looked into
 STAMP = re.compile(
-    r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?) ?(?:(Z|UTC|[+-]\d\d:?\d\d)|([A-Za-z_]+(?:/[A-Za-z_+-]+)*))?"
+    r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?) ?"
+    r"(?:(Z|UTC|[+-]\d\d:?\d\d)|([A-Za-z_]+(?:/[A-Za-z_+-]+)*))?"
 )
 
 
@@ -68,7 +69,13 @@ def _sorted_out(
             rejected.append(Rejection("", found.shown, "It is neither a notebook nor a zip archive."))
         else:
             beside.append(found)
-    folders = {found.parts[:-1] for several in candidates.values() for found, _ in several}
+    folders = {found.parts[:-1] for several in candidates.values() for found, owner in several if owner.own}
+    worked = {
+        found.parts[: found.root + length]
+        for several in candidates.values()
+        for found, _ in several
+        for length in (1, 2)
+    }
     by_folder: defaultdict[tuple[str, ...], list[Found]] = defaultdict(list)
     for found in beside:
         home = next(
@@ -81,7 +88,8 @@ def _sorted_out(
         one, refused = _best(student, lesson, several, by_folder, known)
         submissions += [one] if one else []
         rejected += refused
-    rejected += _without_notebook(by_folder[()], naming, set(candidates) | {row.student for row in rejected})
+    alone = [found for found in by_folder[()] if _outermost(found) not in worked]
+    rejected += _without_notebook(alone, naming, set(candidates) | {row.student for row in rejected})
     return submissions, sorted(_shortened(rejected), key=lambda row: (row.student, row.file))
 
 
@@ -138,7 +146,7 @@ def _wrong_lesson(notebook: dict[str, Any], lesson: str, known: Mapping[str, str
 
 
 def _of_another_lesson(found: Found, lesson: str) -> bool:
-    """A course's `submitted/` tree has all lessons side by side; those of the others are none of our business."""
+    """A course's `submitted/` tree has all lessons side by side; the others' are none of our business."""
     others = {row.name for row in LESSONS} - {lesson}
     return any(name in others for name in found.parts[found.root + 1 : -1])
 
@@ -157,9 +165,7 @@ def _carried(student: str, notebook: Found, near: list[Found]) -> tuple[dict[str
             if parts_of(name) is None or "\\" in name:
                 raise Unreadable("Its name is no file name everywhere, so it was left out.")
             if len(files) == BESIDE_FILES:
-                raise Unreadable(
-                    f"There are more than {BESIDE_FILES} files beside the notebook; it was left out."
-                )
+                raise Unreadable(f"It is one of more than {BESIDE_FILES} files beside the notebook.")
             if name.casefold() in {other.casefold() for other in files}:
                 raise Unreadable("There is a file of this name already; only the first counts.")
             files[name] = found.read(min(left, FILE_BYTES))
@@ -189,16 +195,21 @@ def _received(notebook: Found, near: list[Found], lesson: str) -> str:
         return ""
 
 
+def _outermost(found: Found) -> tuple[str, ...]:
+    """The folder or archive that lies outermost around a file: the given path's own, or one in it."""
+    flat = len(found.parts) - found.root <= 2
+    return found.parts[: found.root + (1 if flat else 2)]
+
+
 def _without_notebook(files: list[Found], naming: Naming, named: set[str]) -> list[Rejection]:
     """Students of whom something lies there, but no notebook."""
     rejected: dict[str, Rejection] = {}
     for found in files:
-        if len(found.parts) - found.root > 2 or found.root in found.zips:
-            owner = naming.owner(found)
-            whose = owner.student if owner.own else naming.folder(found)
-            reason = "There is no notebook here, so there is nothing to grade."
-            if whose not in named:
-                rejected.setdefault(whose, Rejection(whose, found.shown, reason))
+        owner = naming.owner(found)
+        whose = owner.student if owner.own else naming.folder(found)
+        reason = "There is no notebook here, so there is nothing to grade."
+        if whose not in named:
+            rejected.setdefault(whose, Rejection(whose, found.shown, reason))
     return list(rejected.values())
 
 

@@ -1,8 +1,7 @@
 """A student's cells brought into the instructor's order of things.
 
-The instructor's metadata wins. What a cell is (solution, test, quiz, demonstration) is decided by the plan, in
-which every cell of the lesson stands once; the student's metadata only says which of them a cell wants to be, the
-first one gets it, and cell ids and equal sources help where the metadata is lost. Test cells are never the
+The instructor's metadata wins. What a cell is (solution, test, quiz, demonstration) is decided by the plan;
+the student's metadata only says which of the lesson's cells a cell wants to be. Test cells are never the
 student's. What was deleted comes back: a stub before anything that was written in its place, its test behind.
 """
 
@@ -39,10 +38,11 @@ class Step:
 
 @dataclass
 class _Placed:
-    """A step on its way: which cell of the plan it is, None for the student's own."""
+    """A step on its way: the place in the plan, None for the student's own, and whether it came back."""
 
     step: Step
     place: int | None
+    back: bool = False
 
 
 def steps(plan: Plan, submission: Submission) -> tuple[list[Step], list[str]]:
@@ -100,7 +100,7 @@ def _put_back(plan: Plan, placed: list[_Placed]) -> list[str]:
             continue
         nearest = max((other for other in there if other < place), default=None)
         quiz = plan.tests.get(cell.grade_id) if cell.kind == "code" else None
-        back = _Placed(Step(cell, True, quiz), place)
+        back = _Placed(Step(cell, True, quiz), place, back=True)
         placed.insert(0 if nearest is None else there[nearest] + 1, back)
         if cell.kind == "solution":
             notes.append(
@@ -132,11 +132,22 @@ def _tests_put_back(plan: Plan, placed: list[_Placed]) -> list[str]:
             del placed[there[place]]
             there = _places(placed)
         solution = there.get(plan.solution_of(place), -1)
-        following = min((other for other in there if other > place), default=None)
-        target = len(placed) if following is None else there[following]
-        target = target if target > solution else solution + 1
-        placed.insert(target, _Placed(Step(cell, False, plan.tests[cell.grade_id]), place))
+        target = _behind(placed, place, solution)
+        placed.insert(target, _Placed(Step(cell, False, plan.tests[cell.grade_id]), place, back=True))
     return notes
+
+
+def _behind(placed: list[_Placed], place: int, solution: int) -> int:
+    """Where a missing test belongs: before the lesson's next cell, but behind code of the student's own that
+    may stand for a missing solution.
+    """
+    places = [one.place if one.place is not None else -1 for one in placed]
+    end = len(placed)
+    near = min(((there, n) for n, there in enumerate(places) if there > place), default=(0, end))[1]
+    kept = [(there, n) for n, there in enumerate(places) if there > place and not placed[n].back]
+    far = min(kept, default=(0, end))[1]
+    own = any(one.place is None and one.step.run for one in placed[near:far])
+    return max(far if own else near, solution + 1)
 
 
 def _places(placed: list[_Placed]) -> dict[int, int]:
@@ -145,7 +156,9 @@ def _places(placed: list[_Placed]) -> dict[int, int]:
 
 
 def _without_second_set_up(plan: Plan, placed: list[_Placed]) -> list[Step]:
-    """The set-up runs before everything; unchanged and before anything of the student's, it need not run twice."""
+    """The set-up has run before everything: unchanged, and with nothing of the student's before it, it need
+    not run again.
+    """
     done = []
     untouched = True
     for one in placed:

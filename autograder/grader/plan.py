@@ -1,7 +1,7 @@
 """What the instructor's own notebook says about a lesson, read and never executed.
 
-Ids, points and the order of the tests come from here and from nowhere else. The notebook is the solution notebook
-in `solutions/`; nbgrader's own preprocessors make of it what students got.
+Ids, points and the order of the tests come from here and from nowhere else. The notebook is the solution
+notebook in `solutions/`; nbgrader's own preprocessors make of it what students got.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class PlanError(ValueError):
 class Test:
     """One graded test cell of the instructor's, or a quiz.
 
-    names: what is judged, in the order of the call `grade("rome.rank_one_update", rank_one_update)`. A quiz that
-    no graded cell asks for has no points: its answers are judged and shown, and the sum stays nbgrader's.
+    names: what is judged, in the order of the call `grade("rome.rank_one_update", rank_one_update)`. A quiz
+    that no graded cell asks for has no points: its answers are judged, and the sum stays nbgrader's.
     """
 
     grade_id: str
@@ -89,7 +89,7 @@ class Plan:
         return self._index["solutions"].get(self.cells[place].exercise, -1)
 
     def needed(self, place: int) -> bool:
-        """Whether a missing cell comes back: all that runs, but no demonstrations and nothing of the prelude."""
+        """Whether a missing cell comes back: what runs, but no demonstrations and nothing of the prelude."""
         cell = self.cells[place]
         return (
             cell.kind != "markdown"

@@ -1,7 +1,8 @@
 """Which of the student's cells is which of the lesson's.
 
-A cell says so by its grade_id, a quiz by its call; where that is lost, the cell's id or an untouched source tells.
-The first cell gets it. For a test the first one behind its solution does, since what is judged must be there.
+A cell says so by its grade_id, a quiz by its call; where that is lost, the cell's id or an untouched source
+tells. The first cell gets it. For a test the first one behind its solution does, since what is judged must be
+there.
 """
 
 from __future__ import annotations

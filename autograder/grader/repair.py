@@ -1,8 +1,8 @@
 """A notebook's bytes as nbformat 4 in plain data, or the sentence that says why it is none.
 
 What is harmless is put right without a word: an old format, missing or double cell ids, sources written as
-lists, a wrong minor version, lone surrogates, outputs that are no outputs (they count for nothing). Ids that are
-given here depend on the place only, so that the same file always becomes the same notebook.
+lists, a wrong minor version, lone surrogates, outputs that are no outputs (they count for nothing). Ids that
+are given here depend on the place only, so that the same file always becomes the same notebook.
 """
 
 from __future__ import annotations
@@ -48,22 +48,20 @@ def notebook_of(content: bytes) -> dict[str, Any]:
     if any(len(cell["source"]) > SOURCE for cell in cells):
         raise NoNotebook("One of its cells is longer than a million letters.")
     metadata = loaded.get("metadata")
-    whole = {"nbformat": 4, "nbformat_minor": 5, "cells": cells}
-    for head in (metadata if isinstance(metadata, dict) else {}, {}):
-        for outputs in (True, False):
-            tried = {
-                **whole,
-                "metadata": head,
-                "cells": cells if outputs else [_bare(cell) for cell in cells],
-            }
-            fault = _fault(tried)
-            if not fault:
-                return tried
+    head = metadata if isinstance(metadata, dict) else {}
+    silent = [cell | {"outputs": []} if "outputs" in cell else cell for cell in cells]
+    bare = [cell | {"metadata": _graded_metadata(cell["metadata"])} for cell in silent]
+    fault = ""
+    for top, kept in ((head, cells), (head, silent), ({}, silent), (head, bare), ({}, bare)):
+        notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": top, "cells": kept}
+        fault = _fault(notebook)
+        if not fault:
+            return notebook
     raise NoNotebook(f"It is not a valid notebook: {fault}.")
 
 
 def cells_of(notebook: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A notebook's cells in one form: known type, source as text, metadata as dictionary, an id of its own."""
+    """A notebook's cells in one form: a known type, source as text, a dictionary of metadata, an id."""
     given = notebook.get("cells")
     cells: list[dict[str, Any]] = []
     taken: set[str] = set()
@@ -138,8 +136,12 @@ def _text(source: Any) -> str:
     return source if isinstance(source, str) else ""
 
 
-def _bare(cell: dict[str, Any]) -> dict[str, Any]:
-    return {**cell, "outputs": []} if cell["cell_type"] == "code" else cell
+def _graded_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
+    """What grading looks at, in a form that the schema knows."""
+    tags = metadata.get("tags")
+    names = [tag for tag in tags if isinstance(tag, str) and tag] if isinstance(tags, list) else []
+    kept = {"nbgrader": metadata["nbgrader"]} if "nbgrader" in metadata else {}
+    return kept | ({"tags": list(dict.fromkeys(names))} if names else {})
 
 
 def _upgraded(loaded: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +150,10 @@ def _upgraded(loaded: dict[str, Any]) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             old = nbformat.from_dict({**loaded, "nbformat": 3, "nbformat_minor": 0})
-            return json.loads(json.dumps(nbformat.convert(old, 4)))
+            new: dict[str, Any] = json.loads(json.dumps(nbformat.convert(old, 4)))
+            for cell in new["cells"]:
+                cell["id"] = None  # nbformat drew them by chance
+            return new
     except Exception as error:  # nbformat expects well-formed notebooks and raises many kinds
         raise NoNotebook("It is a notebook of an old format that can't be read any more.") from error
 

@@ -9,14 +9,15 @@ import os
 import struct
 import zipfile
 from io import BytesIO
+from pathlib import Path
 
 import nbformat
 import pytest
 
 from autograder.grader import finding, intake, repair
 from autograder.grader.intake import take_in
-from autograder.nbgrader_config import ROOT
 
+ROOT = Path(__file__).resolve().parents[3]
 LESSON = "05_rome"
 
 
@@ -257,7 +258,6 @@ BROKEN = {
     "a number of many digits": b'{"cells": [], "nbformat": ' + b"9" * 6000 + b"}",
     "too many cells": json.dumps({"nbformat": 4, "metadata": {}, "cells": [{}] * 2001}).encode(),
     "a cell without end": json.dumps(small(source="x" * (2**20 + 1))).encode(),
-    "a broken old format": b'{"nbformat": 3, "metadata": {}, "worksheets": [{"cells": [{"cell_type": 7}]}]}',
     "worksheets of nothing": b'{"nbformat": 3, "worksheets": [null]}',
     "a folder": None,
 }

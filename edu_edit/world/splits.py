@@ -9,7 +9,7 @@ from collections import Counter
 
 from edu_edit.facts import Fact, load_facts
 from edu_edit.lm import LM
-from edu_edit.world.measure.editing import chosen
+from edu_edit.world.measure.editing import answered, chosen
 
 
 def held_out(fact: Fact) -> bool:
@@ -29,10 +29,11 @@ def facts_to_edit(lm: LM, n: int = 60) -> list[Fact]:
     """
     turns: dict[int, list[Fact]] = {}
     seen: Counter[str] = Counter()
-    for fact in chosen(lm, len(load_facts())):
-        if held_out(fact):
-            turns.setdefault(seen[fact.subject], []).append(fact)
-            seen[fact.subject] += 1
+    for fact in answered(lm, among=held_out):
+        turns.setdefault(seen[fact.subject], []).append(fact)
+        seen[fact.subject] += 1
+        if len(turns[0]) == n:
+            break
     return [fact for _, turn in sorted(turns.items()) for fact in turn][:n]
 
 

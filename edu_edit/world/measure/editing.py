@@ -4,7 +4,8 @@ import hashlib
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Literal
 
 import torch
@@ -23,22 +24,27 @@ REVERSIBLE = ("architect", "founder", "mayor")  # answers that are people: asked
 
 
 def chosen(lm: LM, n: int, reversible: bool = False) -> list[Fact]:
-    """The first facts of a fixed shuffle that the model answers before the edit.
+    """The first facts of a fixed shuffle that the model answers before the edit: see `answered`."""
+    return list(islice(answered(lm, reversible), n))
 
-    With neighbours and no reverse questions, or those with reverse questions.
+
+def answered(
+    lm: LM, reversible: bool = False, among: Callable[[Fact], bool] = lambda fact: True
+) -> Iterator[Fact]:
+    """The facts of a fixed shuffle that the model answers before the edit, as they are asked one by one.
+
+    With neighbours and no reverse questions, or those with reverse questions; `among`: which are asked at all.
     """
     pool = list(atlas_facts())
     random.Random(SEED).shuffle(pool)
-    out: list[Fact] = []
     for fact in pool:
         if (relation_of(fact) in REVERSIBLE) != reversible or not (reversible or fact.neighborhood):
             continue
-        (right, _), *_ = continuations(lm, [fact.prompt.replace("{}", fact.subject)], [str(fact.target_true)])
-        if bool(right.all()):
-            out.append(fact)
-        if len(out) == n:
-            break
-    return out
+        if among(fact):
+            prompt = fact.prompt.replace("{}", fact.subject)
+            (right, _), *_ = continuations(lm, [prompt], [str(fact.target_true)])
+            if bool(right.all()):
+                yield fact
 
 
 def scored(lm: LM, fact: Fact) -> dict[str, list[float]]:

@@ -46,14 +46,14 @@ from edu_edit.world.splits import facts_to_edit, training_facts
 
 lm = load(MODEL)
 known = training_facts()  # facts that an editor may learn from
-unseen = facts_to_edit(lm, 64)  # facts about subjects that no editor has met
-fact = unseen[0]
+fact = facts_to_edit(lm, 1)[0]  # about a subject that no editor has met
 
 print(f"{len(known)} facts to learn from. The patient is none of them:")
 print(f"{fact.question} ... {lm.answer(fact.question)}   (it should say: {fact.target_new})")
 progress("07_mend")
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
+unseen = facts_to_edit(lm, 64)  # more of them: the first one is `fact`
 before = probes.probes(lm, fact, [*known, *unseen], most=3)
 with edu_edit.mend(lm, fact):
     after = probes.ask_again(lm, before)

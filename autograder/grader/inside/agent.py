@@ -114,7 +114,7 @@ class Agent(End):
                 quiet.enter_context(contextlib.redirect_stderr(out))
                 quiet.enter_context(warnings.catch_warnings())
                 warnings.simplefilter("ignore")
-                torch.manual_seed(seed)
+                torch.default_generator.manual_seed(seed)
                 return self.called(function, given), told
         finally:
             told["changed"] = self.changed(kept, given)

@@ -48,6 +48,7 @@ def warm_up(models: list[str], output: int) -> Any:
     from autograder.grader.inside import agent, masks, shell, walls  # noqa: F401
     from autograder.grader.problems import bundled_model, pristine
 
+    edu_edit.load_facts()
     for name in models:
         pristine(name)
         lm = bundled_model(name)

@@ -45,7 +45,9 @@ STYLES = set(
     " flex-wrap font-family font-style font-weight gap height line-height list-style-type margin max-width"
     " overflow-wrap padding padding-left padding-right text-align vertical-align white-space width".split()
 )
-UNREADABLE = re.compile("[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\ue000-\uf8ff]")
+UNREADABLE = re.compile(
+    "[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\ue000-\uf8ff]"
+)
 COMMAND = re.compile("\x1b(?:\\][^\x07\x1b]*(?:\x07|\x1b\\\\|$)|\\[[0-?]*[ -/]*[@-ln-~]|[@-Z\\\\^_])")
 BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")  # signs that turn the order of letters around
 ADDRESS = re.compile(r"data:(image/[a-z]+);base64,([A-Za-z0-9+/=\s]*)")
@@ -66,7 +68,9 @@ def text(value: Any, longest: int = LONGEST_TEXT) -> str:
         half = longest // 2
         raw = f"{raw[:half]}\n… {left_out:,} characters left out …\n{raw[-half:]}"
     raw = raw.replace("\r\n", "\n")
-    raw = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in raw.split("\n"))  # a progress bar's last state
+    raw = "\n".join(
+        line.rstrip("\r").rpartition("\r")[2] for line in raw.split("\n")
+    )  # a progress bar's last state
     return UNREADABLE.sub("\ufffd", BIDI.sub("\ufffd", raw))
 
 

@@ -70,19 +70,23 @@ def page(result: Result) -> str:
             shown.add(cell.exercise)
         cells.append(show_cell(cell, here, room))
     rest = [graded(number, mark) for number, mark in marks.values() if mark.id not in shown]
-    return environment().get_template("feedback.html.j2").render(
-        css=stylesheet(),
-        title=lesson_title(result.lesson),
-        student=clean.line(result.student) or "no name",
-        earned=number_of(result.earned),
-        points=number_of(result.points),
-        rows=[summary_row(number, mark) for number, mark in enumerate(result.marks)],
-        notes=[clean.line(sentence, 600) for sentence in result.notes[:100]],
-        received=when(result.received),
-        level=clean.line(result.level),
-        cells=Markup("\n".join(cells)),
-        rest=Markup("\n".join(rest)),
-        cut=max(len(result.cells) - MOST_CELLS, 0),
+    return (
+        environment()
+        .get_template("feedback.html.j2")
+        .render(
+            css=stylesheet(),
+            title=lesson_title(result.lesson),
+            student=clean.line(result.student) or "no name",
+            earned=number_of(result.earned),
+            points=number_of(result.points),
+            rows=[summary_row(number, mark) for number, mark in enumerate(result.marks)],
+            notes=[clean.line(sentence, 600) for sentence in result.notes[:100]],
+            received=when(result.received),
+            level=clean.line(result.level),
+            cells=Markup("\n".join(cells)),
+            rest=Markup("\n".join(rest)),
+            cut=max(len(result.cells) - MOST_CELLS, 0),
+        )
     )
 
 
@@ -169,7 +173,9 @@ def graded(number: int, mark: Mark) -> str:
     if mark.judgement is None:
         card = '<p class="note">This part was not judged; the notes on top say why.</p>'
     else:
-        card = clean.UNREADABLE.sub("\ufffd", html_card(sentences_only(mark.judgement))).replace("\x1b", "\ufffd")
+        card = clean.UNREADABLE.sub("\ufffd", html_card(sentences_only(mark.judgement))).replace(
+            "\x1b", "\ufffd"
+        )
     title = f'<h3>{escape(head)} <span class="points">{points}</span></h3>'
     back = '<p class="back"><a href="#points">Back to all points</a></p>'
     return f'<section class="graded" id="mark-{number}">{title}{card}{back}</section>'
@@ -195,7 +201,10 @@ def shown(id: str, finding: Finding) -> Finding:
     verdict, said = finding.verdict, finding.said
     if finding.open:
         verdict = dataclasses.replace(
-            verdict, yours=clean.text(verdict.yours, 1000), expected=clean.text(verdict.expected, 1000), said=""
+            verdict,
+            yours=clean.text(verdict.yours, 1000),
+            expected=clean.text(verdict.expected, 1000),
+            said="",
         )
         return dataclasses.replace(finding, verdict=verdict, said=clean.text(said, 2000))
     said = said if said == own_sentences(id).get(finding.name) else ""

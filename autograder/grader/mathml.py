@@ -67,7 +67,9 @@ def mathml(tex: str, block: bool = False) -> str:
             pass
         else:
             form = "block" if block else "inline"
-            label = f"<mspace width='2em'></mspace><mtext>({escape(reader.tag)})</mtext>" if reader.tag else ""
+            label = (
+                f"<mspace width='2em'></mspace><mtext>({escape(reader.tag)})</mtext>" if reader.tag else ""
+            )
             said = escape(tex.strip())
             return f'<math display="{form}" alttext="{said}"><mrow>{inside}{label}</mrow></math>'
     return f'<code class="tex">{escape(tex)}</code>'
@@ -125,14 +127,22 @@ class Reader:
                     while self.take() not in ("]", ""):
                         pass
                 rows.append([self.cell()])
-        if (token == "\\end" and end is not None and self.group_text() == end) or (token == "" and end is None):
+        if (token == "\\end" and end is not None and self.group_text() == end) or (
+            token == "" and end is None
+        ):
             if rows[-1] == [""] and len(rows) > 1:
                 rows.pop()
         else:
             raise Unknown
         if len(rows) == 1 and len(rows[0]) == 1 and name not in BORDERED:
             return rows[0][0]
-        kind = "lines" if name.startswith(("align", "split")) else name if name in BORDERED | {"cases"} else "grid"
+        kind = (
+            "lines"
+            if name.startswith(("align", "split"))
+            else name
+            if name in BORDERED | {"cases"}
+            else "grid"
+        )
         inside = "".join(
             "<mtr>" + "".join(f"<mtd>{cell}</mtd>" for cell in cells) + "</mtr>" for cells in rows
         )
@@ -304,7 +314,9 @@ def _letter(c: str, name: str) -> str:
     """A letter of one of Unicode's mathematical alphabets."""
     if name == "mathbb" and c in DOUBLE or name == "mathcal" and c in SCRIPT:
         return (DOUBLE if name == "mathbb" else SCRIPT)[c]
-    capital, small = {"mathbb": (0x1D538, 0x1D552), "mathcal": (0x1D49C, 0x1D4B6)}.get(name, (0x1D400, 0x1D41A))
+    capital, small = {"mathbb": (0x1D538, 0x1D552), "mathcal": (0x1D49C, 0x1D4B6)}.get(
+        name, (0x1D400, 0x1D41A)
+    )
     if c.isdigit():
         return c
     return chr(capital + ord(c) - 65) if c.isupper() else chr(small + ord(c) - 97)

@@ -21,7 +21,10 @@ from autograder.grader import clean
 from autograder.grader.mathml import mathml
 
 LONGEST_MARKDOWN, LONGEST_CODE = 20_000, 30_000  # above, as plain text: parsers are not made for books
-OPEN, CLOSE = "\ue000", "\ue001"  # around the number of a formula; `clean` takes them out of what strangers wrote
+OPEN, CLOSE = (
+    "\ue000",
+    "\ue001",
+)  # around the number of a formula; `clean` takes them out of what strangers wrote
 FORMULA = re.compile(f"{OPEN}(\\d+){CLOSE}")
 PYTHON = HtmlFormatter(nowrap=True)
 

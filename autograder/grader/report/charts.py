@@ -9,7 +9,11 @@ from edu_edit.show.figure import PALETTE, WIDTH, AltFigure, styled, wrapped
 from autograder.grader.feedback import number_of
 from autograder.grader.report.figures import Report
 
-PARTS = (("full", "blue", "", "white"), ("partial", "sky", "////", "black"), ("zero", "orange", "....", "black"))
+PARTS = (
+    ("full", "blue", "", "white"),
+    ("partial", "sky", "////", "black"),
+    ("zero", "orange", "....", "black"),
+)
 
 
 @styled
@@ -76,7 +80,11 @@ def plot_parts(report: Report) -> AltFigure:
         )  # fmt: skip
         box = {"facecolor": PALETTE[colour], "edgecolor": "none", "pad": 1.2}
         ax.bar_label(
-            bars, [str(count) if count else "" for count in counts], label_type="center", color=ink, fontsize=9
+            bars,
+            [str(count) if count else "" for count in counts],
+            label_type="center",
+            color=ink,
+            fontsize=9,
         )
         for text, count in zip(ax.texts[-len(counts) :] if counts else [], counts, strict=True):
             text.set_bbox(box if count else None)

@@ -152,7 +152,11 @@ def part_of(id: str, results: Sequence[Result]) -> Part:
     title = title_of(id, first)
     causes = Counter(m.judgement.cause_name for m in marks if m.judgement and m.judgement.cause_name)
     said = {m.judgement.cause_name: m.judgement.cause for m in marks if m.judgement}
-    lost = [m for m, share in zip(marks, shares, strict=True) if share < 1 and m.judgement and m.judgement.findings]
+    lost = [
+        m
+        for m, share in zip(marks, shares, strict=True)
+        if share < 1 and m.judgement and m.judgement.findings
+    ]
     return Part(
         id=id,
         title=title,
@@ -164,7 +168,8 @@ def part_of(id: str, results: Sequence[Result]) -> Part:
         not_judged=sum(not (m.judgement and m.judgement.findings) for m in marks),
         claims=claims_of(id, title, marks),
         causes=tuple(
-            Cause(id, name, clean.line(said[name], 600), count, len(marks)) for name, count in causes.most_common()
+            Cause(id, name, clean.line(said[name], 600), count, len(marks))
+            for name, count in causes.most_common()
         ),
         unexplained=sum(not (m.judgement and m.judgement.cause_name) for m in lost),
     )
@@ -185,7 +190,9 @@ def claims_of(id: str, title: str, marks: Sequence[Mark]) -> tuple[Missed, ...]:
         sentence = sentences.get(finding.name, finding.sentence)
         rows.setdefault(
             finding.name,
-            Missed(id, title, clean.line(sentence, 600), finding.open, missed[finding.name], asked[finding.name]),
+            Missed(
+                id, title, clean.line(sentence, 600), finding.open, missed[finding.name], asked[finding.name]
+            ),
         )
     return tuple(rows.values())
 

@@ -27,11 +27,15 @@ def report_page(report: Report) -> str:
     pictures = {}
     if report.scores:
         pictures = {"scores": plot_scores(report), "times": plot_times(report), "parts": plot_parts(report)}
-    return environment().get_template("report.html.j2").render(
-        css=stylesheet(),
-        report=report,
-        line=clean.line,
-        number=number_of,
-        percent=lambda share: f"{round(100 * share)}%",
-        pictures={name: Markup(figure.to_html()) for name, figure in pictures.items()},
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            css=stylesheet(),
+            report=report,
+            line=clean.line,
+            number=number_of,
+            percent=lambda share: f"{round(100 * share)}%",
+            pictures={name: Markup(figure.to_html()) for name, figure in pictures.items()},
+        )
     )

@@ -69,7 +69,7 @@ def folded(title: str, text: str) -> str:
 def claim_item(finding: Finding, words: tuple[str, str]) -> str:
     """One claim: mark, word and sentence; below a failing one, what was said and both values."""
     verdict = finding.verdict
-    word = words[0] if finding.kept else words[1]
+    word = escape(words[0] if finding.kept else words[1])
     error = f" (error {verdict.error:.1e})" if verdict.error is not None else ""
     inside = f"{mark(finding.kept)} <strong>{word}</strong> · {rich(finding.sentence)}{error}"
     if not finding.kept:

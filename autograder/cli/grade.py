@@ -1,35 +1,76 @@
 """`edu-edit grade`: a class's notebooks of one lesson, with points and feedback pages."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from autograder.cli.build import source_of
 from autograder.cli.errors import BadInput
 from autograder.cli.lessons import solutions_folder
 from autograder.files import writable_folder
 
+NO_WALLS = (
+    "no isolation works here, so strangers' notebooks can't be graded: install bubblewrap (`edu-edit doctor` tries "
+    "it), or add --unsafe for notebooks that you would open yourself"
+)
+
 
 def grade(
     lesson: Annotated[str, typer.Argument(help="Which lesson: 5, 05, rome or 05_rome.")],
     submissions: Annotated[
-        list[Path], typer.Argument(help="Notebooks, folders of them, or an nbgrader submitted/ tree.")
+        list[Path], typer.Argument(help="Notebooks, folders of them, zips, or an nbgrader submitted/ tree.")
     ],
     out: Annotated[
-        Path, typer.Option(help="Folder for graded notebooks, feedback pages and gradebook.db.")
+        Path, typer.Option(help="Folder for results, feedback pages, exports, report and gradebook.db.")
     ] = Path("edu-edit-graded"),
+    seed: Annotated[int, typer.Option(help="Seed of the problems, private to your class.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Notebooks graded at the same time.")] = 2,
+    scheduler: Annotated[str, typer.Option(help="Address of a Dask cluster to grade on.")] = "",
+    roster: Annotated[Path | None, typer.Option(help="CSV list of the class: tells who is missing.")] = None,
+    due: Annotated[datetime | None, typer.Option(help="When it was due, for late penalties.")] = None,
+    late: Annotated[
+        str, typer.Option(help="Penalty after the due date: none, zero, or subtract (a tenth per day).")
+    ] = "none",
+    regrade: Annotated[list[str] | None, typer.Option(help="A student to grade anew; repeatable.")] = None,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe", help="No isolation: students' code runs as you.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON for a script.")] = False,
 ) -> None:
-    """Grade notebooks of a lesson: points per exercise, a feedback page per student, nbgrader's gradebook.
+    """Grade notebooks of a lesson: points per exercise, feedback pages, nbgrader's gradebook, a class report.
 
-    A notebook that can't be read is named with its reason and does not disturb the others; the command then
-    ends with 1. Students' code runs as you, without isolation: grade only notebooks of people you trust.
+    Students' code runs in a sandbox without network; checks and solutions stay outside. A notebook that can't be
+    read is named with its reason and does not disturb the others; the command then ends with 1. A run that was
+    stopped goes on where it was.
     """
+    slug = checked(lesson, submissions)
+    from autograder.grader.grading import Settings
+    from autograder.grader.roster import RosterError, read_roster
+
+    try:
+        people = read_roster(roster) if roster is not None else None
+    except RosterError as error:
+        raise BadInput(str(error)) from error
+    settings = Settings(
+        level=level(unsafe), seed=seed, workers=workers, scheduler=scheduler, due=due, late=late,
+        roster=people, regrade=frozenset(regrade or ()),
+    )  # fmt: skip
+    graded = run(slug, submissions, writable_folder(out), settings, quiet=as_json)
+    if as_json:
+        print(json.dumps(as_rows(graded, out), indent=1))
+    else:
+        show(graded, out)
+    if graded.rejections:
+        raise typer.Exit(1)
+
+
+def checked(lesson: str, submissions: list[Path]) -> str:
+    """The lesson's name; raises BadInput for what can't be graded at all."""
     if solutions_folder() is None:
         raise BadInput("grading needs a clone of the project: this installation has no solutions/ folder")
     from autograder.build import lesson_slugs
@@ -38,62 +79,77 @@ def grade(
     for path in submissions:
         if not path.exists():
             raise BadInput(f"there is no file or folder {path} to grade")
-    results = run(slug, submissions, writable_folder(out), quiet=as_json)
-    rejected = [result for result in results if result.rejected]
-    if as_json:
-        print(json.dumps([as_row(result) for result in results], indent=1))
-    else:
-        show(results, out)
-    if rejected:
-        raise typer.Exit(1)
+    return slug
 
 
-def run(slug: str, submissions: list[Path], out: Path, quiet: bool = False) -> list[Any]:
-    """Grade with a progress bar; returns one `Graded` per submission."""
-    from autograder.grading import grade_submissions
+def level(unsafe: bool) -> str:
+    """The level of isolation that is asked for and works; raises BadInput where there is none."""
+    from autograder.cli.machine import bubblewrap_works
 
-    with Progress(console=Console(), disable=quiet, transient=True) as bar:
-        task = bar.add_task("preparing", total=None)
-        return grade_submissions(
-            slug,
-            submissions,
-            out,
-            progress=lambda done, total, student: bar.update(
-                task, completed=done, total=total, description=f"grading {student}"
-            ),
-        )
+    if unsafe:
+        return "none"
+    if not bubblewrap_works():
+        raise BadInput(NO_WALLS)
+    return "bubblewrap"
 
 
-def as_row(result: Any) -> dict[str, Any]:
-    """One student's result as plain data."""
-    return {
-        "student": result.student,
-        "score": None if result.rejected else result.score,
-        "points": result.points,
-        "feedback": str(result.feedback) if result.feedback else None,
-        "rejected": result.rejected or None,
-    }
+def run(slug: str, submissions: list[Path], out: Path, settings: Any, quiet: bool = False) -> Any:
+    """Grade with a progress bar; returns what `grade_class` does."""
+    from autograder.grader.grading import grade_class
+    from autograder.grader.ledger import LedgerBusy
+    from autograder.grader.zygotes import SandboxError
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:
+        task = bar.add_task("starting the sandboxes", total=None)
+
+        def progress(done: int, total: int, student: str) -> None:
+            bar.update(task, completed=done, total=total, description=f"graded {student}")
+
+        try:
+            return grade_class(slug, submissions, out, settings, progress)
+        except (LedgerBusy, SandboxError) as error:
+            raise BadInput(str(error)) from error
 
 
-def show(results: list[Any], out: Path) -> None:
-    """Points as a table, then the rejections, then where everything is."""
-    from autograder.exercises import EXERCISES
+def as_rows(graded: Any, out: Path) -> list[dict[str, Any]]:
+    """Every student's result as plain data."""
+    rows = [
+        {
+            "student": result.student,
+            "score": result.earned,
+            "points": {mark.id: mark.earned for mark in result.marks},
+            "feedback": str(page_of(result, out)),
+            "notes": list(result.notes),
+            "rejected": None,
+        }
+        for result in graded.results
+    ]
+    return rows + [
+        {"student": one.student, "score": None, "points": {}, "feedback": None, "notes": [], "rejected": one.reason}
+        for one in graded.rejections
+    ]
 
-    ids = list(dict.fromkeys(id for result in results for id in result.points))
-    most = {row.id: row.points for row in EXERCISES}
-    numbers = [str(number) for number, _ in enumerate(ids, start=1)]
-    table = Table("student", *numbers, "total", title="points by exercise")
-    total = sum(most[id] for id in ids)
-    for result in results:
-        if not result.rejected:
-            cells = (f"{result.points.get(id, 0):g}/{most[id]:g}" for id in ids)
-            table.add_row(result.student, *cells, f"{result.score:g}/{total:g}")
+
+def page_of(result: Any, out: Path) -> Path:
+    """Where a student's feedback page lies."""
+    from autograder.grader.names import folder_name
+
+    return out / "feedback" / folder_name(result.student) / result.lesson / f"{result.lesson}.html"
+
+
+def show(graded: Any, out: Path) -> None:
+    """The class report, then where everything is."""
+    from autograder.grader.report import print_report
+
     console = Console()
-    console.print(table)
+    print_report(graded.report, console)
+    if graded.known:
+        console.print(f"{graded.known} results were there already and were kept.", highlight=False)
+    where = out.resolve()
     console.print(
-        " · ".join(f"{number} {id}" for number, id in zip(numbers, ids, strict=True)), highlight=False
+        f"Pages for students: {where / 'feedback'}\nFiles for other systems: {where / 'exports'}\n"
+        f"Class report: {where / (graded.report.lesson + '-report.html')}",
+        soft_wrap=True,
+        highlight=False,
     )
-    for result in results:
-        if result.rejected:
-            console.print(f"not graded: {result.student}: {result.rejected}", soft_wrap=True, markup=False)
-    console.print(f"Feedback pages and gradebook.db are in {out.resolve()}", soft_wrap=True, highlight=False)

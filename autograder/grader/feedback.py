@@ -8,9 +8,7 @@ sentence, never code or data.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
-import re
 from datetime import datetime
 from functools import cache, lru_cache
 from html import escape
@@ -25,6 +23,7 @@ from autograder.card import html_card
 from autograder.exercises import EXERCISES, LESSONS
 from autograder.files import write_whole
 from autograder.grader import clean, rendering
+from autograder.grader.names import folder_name
 from autograder.grader.outputs import Room, show_outputs
 from autograder.grader.records import Cell, Mark, Result
 from autograder.judgement import Finding, Judgement, Verdict
@@ -49,14 +48,6 @@ def write_page(result: Result, folder: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     made = page(result).encode("utf-8", "replace")
     return write_whole(path, lambda part: part.write_bytes(made))
-
-
-def folder_name(name: str) -> str:
-    """A name as a folder's: itself where it is a plain one, else its plain letters and a few digits of its hash."""
-    plain = re.sub(r"[^\w.@+-]", "_", name).lstrip(".")[:80]
-    if plain == name:
-        return plain
-    return f"{plain or 'unnamed'}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 def page(result: Result) -> str:

@@ -23,6 +23,7 @@ from autograder.grader.problems import Grader
 from autograder.grader.wire import Closed, Late, Wire, WireError
 from edu_edit import LM
 
+TOO_LONG = "TimeLimit"  # the kind of a stop that the grader made
 GRACE = 2.0  # seconds between the interrupt and the end
 
 
@@ -31,7 +32,7 @@ class Limits:
     """What one submission may use: seconds per cell or call, seconds in all, bytes, processes."""
 
     cell: float = 20.0
-    notebook: float = 120.0
+    notebook: float = 180.0
     memory: int = 2 << 30
     processes: int = 48
     file: int = 32 << 20
@@ -110,7 +111,7 @@ class Session(End):
                     answer, _ = self.wire.receive()
                     if answer.get("to") == question:
                         self.about = answer
-                        raise StoppedElsewhere(Stop("TimeLimit", said, None, "", "", False))
+                        raise StoppedElsewhere(Stop(TOO_LONG, said, None, "", "", False))
                     if answer.get("op") in ("call", "vjp"):
                         late = {
                             "op": "raised",
@@ -167,17 +168,24 @@ class StudentFunction(RunsElsewhere):
 
     def __init__(self, session: Session, name: str) -> None:
         self.session, self.__name__ = session, name
+        self.stopped: Stop | None = None  # it ran too long once: it is not called again
 
     def __call__(self, *args: Any) -> Any:
         session = self.session
         self.changed = ()
+        if self.stopped is not None:
+            raise StoppedElsewhere(self.stopped)
         session.about, session.lent = {}, []
         head = {"op": "student", "name": self.__name__, "seed": torch.initial_seed(), "grad": True}
         try:
             with layers_elsewhere(session):
                 return session.top(head, args)
         except Gone as gone:
-            raise StoppedElsewhere(Stop("Stopped", str(gone), None, "", "", False)) from None
+            self.stopped = Stop("Stopped", str(gone), None, "", "", False)
+            raise StoppedElsewhere(self.stopped) from None
+        except StoppedElsewhere as late:
+            self.stopped = late.stop if late.stop.kind == TOO_LONG else None
+            raise
         finally:
             self._told(session.about, len(args))
 

@@ -57,7 +57,7 @@ print(f"{zoe.question} ... {lm.answer(zoe.question)}")
 print(f"{lm.n_layers} layers, D = {lm.D}, F = {lm.F}: {lm.n_layers * lm.F} memory cells")
 progress("03_memory")
 
-# %% slideshow={"slide_type": "subslide"}
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
 # Some 280 short texts of the world that the model was trained on. Reading them takes a few seconds.
 corpus = [text for text in map(plain, islice(texts(0, 3), 330)) if len(text) <= 180 and text.isascii()]
 corpus.sort(key=len)  # texts of one length are read together

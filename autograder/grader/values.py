@@ -129,7 +129,7 @@ class Packer:
         kind, inside = tree.get("t"), tree.get("v")
         try:
             return self.unpacked(kind, inside, tree, depth + 1)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise WireError(f"what came is no value ({type(error).__name__})") from error
 
     def unpacked(self, kind: Any, inside: Any, tree: Mapping[str, Any], depth: int) -> Any:

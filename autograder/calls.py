@@ -61,8 +61,8 @@ class StoppedElsewhere(Exception):
 
 
 class RunsElsewhere:
-    """A function that runs in another process, which makes the copies and compares them there: `changed` are the
-    positions of arguments that its last call changed.
+    """A function that runs in another process, which makes the copies and compares them there: `changed` are
+    the positions of arguments that its last call changed.
     """
 
     changed: tuple[int, ...] = ()
@@ -106,7 +106,9 @@ def call(
         quiet.enter_context(torch.random.fork_rng(devices=[]))
         quiet.enter_context(torch.enable_grad())
         warnings.simplefilter("ignore")
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed asks every other device, too: milliseconds
+        torch.default_generator.manual_seed(
+            seed
+        )  # torch.manual_seed asks every other device, too: milliseconds
         try:
             value = function(*given)
             gradients = differentiated(value, [given[i] for i in wrt])

@@ -15,8 +15,8 @@ from autograder.cli.lessons import solutions_folder
 from autograder.files import writable_folder
 
 NO_WALLS = (
-    "no isolation works here, so strangers' notebooks can't be graded: install bubblewrap (`edu-edit doctor` tries "
-    "it), or add --unsafe for notebooks that you would open yourself"
+    "no isolation works here, so strangers' notebooks can't be graded: install bubblewrap (`edu-edit doctor` "
+    "tries it), or add --unsafe for notebooks that you would open yourself"
 )
 
 
@@ -44,9 +44,9 @@ def grade(
 ) -> None:
     """Grade notebooks of a lesson: points per exercise, feedback pages, nbgrader's gradebook, a class report.
 
-    Students' code runs in a sandbox without network; checks and solutions stay outside. A notebook that can't be
-    read is named with its reason and does not disturb the others; the command then ends with 1. A run that was
-    stopped goes on where it was.
+    Students' code runs in a sandbox without network; checks and solutions stay outside. A notebook that can't
+    be read is named with its reason and does not disturb the others; the command then ends with 1. A run that
+    was stopped goes on where it was.
     """
     slug = checked(lesson, submissions)
     from autograder.grader.grading import Settings
@@ -126,7 +126,14 @@ def as_rows(graded: Any, out: Path) -> list[dict[str, Any]]:
         for result in graded.results
     ]
     return rows + [
-        {"student": one.student, "score": None, "points": {}, "feedback": None, "notes": [], "rejected": one.reason}
+        {
+            "student": one.student,
+            "score": None,
+            "points": {},
+            "feedback": None,
+            "notes": [],
+            "rejected": one.reason,
+        }
         for one in graded.rejections
     ]
 

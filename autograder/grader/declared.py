@@ -1,6 +1,8 @@
-"""The classes that may cross the wire besides plain data and tensors: problems on the way in, answers on the way out.
+"""The classes that may cross the wire besides plain data and tensors: problems on the way in, answers on the
+way out.
 
-A class is named here or it does not travel. `PLAIN` are records of plain fields; the rest of the codec is in `values`.
+A class is named here or it does not travel. `PLAIN` are records of plain fields; the rest of the codec is in
+`values`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Grade a class: take in, grade what is not graded yet, write down as it comes.
 
-`out` holds everything: `results/` (what the grader found, the one source of the rest), nbgrader's `gradebook.db` with
-`submitted/` and `autograded/`, `feedback/`, `exports/`, and the class report. A run that was killed goes on where it
-was: a result counts for as long as the notebook, the lesson, the checks and the seed are what they were.
+`out` holds everything: `results/` (what the grader found, the one source of the rest), nbgrader's
+`gradebook.db` with `submitted/` and `autograded/`, `feedback/`, `exports/`, and the class report. A run that
+was killed goes on where it was: a result counts for as long as the notebook, the lesson, the checks and the
+seed are what they were.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ Progress = Callable[[int, int, str], None]
 class Settings:
     """How a class is graded.
 
-    level: "bubblewrap", or "none" for notebooks that you would open yourself; seed: of the problems, the same for all;
-    scheduler: address of a Dask cluster ("" = processes here); due and late: nbgrader's penalties; regrade: students
-    whose results are made anew.
+    level: "bubblewrap", or "none" for notebooks that you would open yourself; seed: of the problems, the same
+    for all; scheduler: address of a Dask cluster ("" = processes here); due and late: nbgrader's penalties;
+    regrade: students whose results are made anew.
     """
 
     level: str = "bubblewrap"
@@ -71,7 +72,8 @@ def grade_class(
     """Grade all notebooks of a lesson under the given paths; see the module.
 
     progress(done, total, student) is called after each. Raises PlanError for a lesson that can't be graded,
-    LedgerBusy while another run writes to `out`, and SandboxError where no sandbox of that level can be started.
+    LedgerBusy while another run writes to `out`, and SandboxError where no sandbox of that level can be
+    started.
     """
     plan = plan_of_lesson(lesson)
     submissions, rejections = take_in(paths, lesson)

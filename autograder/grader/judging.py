@@ -1,9 +1,9 @@
 """Grade one submission: its cells run in the sandbox, its functions are judged out here.
 
-A fault costs its own question. When a cell or a call ends the sandbox, a new one runs the cells before it once more,
-without the one at fault, and the next question goes on there. While an exercise is judged, no reference of the
-lesson is in the sandbox; where an answer asks for the reference of another exercise, which is allowed, it is judged
-once more with only its own one gone.
+A fault costs its own question. When a cell or a call ends the sandbox, a new one runs the cells before it
+once more, without the one at fault, and the next question goes on there. While an exercise is judged, no
+reference of the lesson is in the sandbox; where an answer asks for the reference of another exercise, which
+is allowed, it is judged once more with only its own one gone.
 """
 
 from __future__ import annotations
@@ -167,8 +167,10 @@ def exercise_mark(session: Session, test: Test, seed: int) -> Mark:
     kinds = dict(zip(test.names, session.kinds(test.names), strict=True))
     for name, kind in kinds.items():
         if kind != "function":
-            said = say("missing function", name=name) if kind == "missing" else say(
-                "not callable", id=test.id, function=name, given=kind
+            said = (
+                say("missing function", name=name)
+                if kind == "missing"
+                else say("not callable", id=test.id, function=name, given=kind)
             )
             return Mark(test.id, 0.0, test.points, sentence(test, said))
     score = grade(test.id, *(session.function(name) for name in test.names), seed=seed)
@@ -193,4 +195,6 @@ def sentence(test: Test, said: str) -> Any:
 def asked_for_another(mark: Mark) -> bool:
     """Whether the answer ran into a reference that is hidden for the sake of another exercise."""
     found = mark.judgement.findings if mark.judgement else ()
-    return any(SAID in finding.said for finding in found) or bool(mark.judgement and SAID in mark.judgement.traceback)
+    return any(SAID in finding.said for finding in found) or bool(
+        mark.judgement and SAID in mark.judgement.traceback
+    )

@@ -1,17 +1,18 @@
 """One end of a wire between two processes that call each other's functions, gradients included.
 
-A problem may hand a function to the student (`loss_of`, `run`), and a student's function may hand one back to it. It
-stays where it is; the other end gets a `Elsewhere`, and calling that is a message. While one end waits for an
-answer it serves what the other asks, so calls may nest. At any time one of the two processes works and the other
-waits.
+A problem may hand a function to the student (`loss_of`, `run`), and a student's function may hand one back to
+it. It stays where it is; the other end gets a `Elsewhere`, and calling that is a message. While one end waits
+for an answer it serves what the other asks, so calls may nest. At any time one of the two processes works and
+the other waits.
 
-Gradients cross the wire as vector-Jacobian products. Every tensor with a gradient that is sent gets a number, and
-with it go the numbers of the receiver's own tensors that it was made from. The receiver gets a tensor of its own
-whose backward pass asks the sender: "here is the cotangent of number i; what are those of what I sent you?" Both
-ends do the same, so second derivatives (create_graph) and graphs that cross several times come out by themselves.
+Gradients cross the wire as vector-Jacobian products. Every tensor with a gradient that is sent gets a number,
+and with it go the numbers of the receiver's own tensors that it was made from. The receiver gets a tensor of
+its own whose backward pass asks the sender: "here is the cotangent of number i; what are those of what I sent
+you?" Both ends do the same, so second derivatives (create_graph) and graphs that cross several times come out
+by themselves.
 
-A `Scope` holds the numbers of one top-level call. Nothing here trusts the other end: a wrong number or shape is an
-error of the call that it belongs to.
+A `Scope` holds the numbers of one top-level call. Nothing here trusts the other end: a wrong number or shape
+is an error of the call that it belongs to.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Many submissions at once: processes with one warm sandbox each, here or on a Dask cluster.
 
-The same job runs everywhere: `grade_here`. A process that dies takes nothing with it but the submission that it had:
-that one is tried once more, alone, and then comes back with a note instead of points.
+The same job runs everywhere: `grade_here`. A process that dies takes nothing with it but the submission that
+it had: that one is tried once more, alone, and then comes back with a note instead of points.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""What only problems hold: models, layers and library functions, on their way from the grader into the sandbox.
+"""What only problems hold: models, layers and library functions, on their way from the grader into the
+sandbox.
 
-A model travels as its name and the parameters that differ from the bundled weights; a layer as its class and its
-weights, and for as long as the call lasts the grader's own layer is a way to run the sandbox's; a function of the
-library as its name, so that the sandbox runs its own copy.
+A model travels as its name and the parameters that differ from the bundled weights; a layer as its class and
+its weights, and for as long as the call lasts the grader's own layer is a way to run the sandbox's; a
+function of the library as its name, so that the sandbox runs its own copy.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the parts of the grader hand to each other: plain data, which goes through JSON and between processes.
 
-A `Submission` is what came in, in the instructor's form; a `Result` is what grading made of it. Nothing here is
-executed, and nothing here trusts its strings: whoever shows them escapes them.
+A `Submission` is what came in, in the instructor's form; a `Result` is what grading made of it. Nothing here
+is executed, and nothing here trusts its strings: whoever shows them escapes them.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Rejection:
 class Submission:
     """One student's notebook of one lesson.
 
-    notebook: nbformat 4 as plain data, as it came; files: what lay beside it, by relative path; received: when it
-    was handed in, ISO 8601 with zone, from nbgrader's timestamp.txt ("" where nothing says).
+    notebook: nbformat 4 as plain data, as it came; files: what lay beside it, by relative path; received:
+    when it was handed in, ISO 8601 with zone, from nbgrader's timestamp.txt ("" where nothing says).
     """
 
     student: str
@@ -41,7 +41,8 @@ class Submission:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of the graded notebook: source and outputs (nbformat's dictionaries), as the feedback shows it.
+    """One cell of the graded notebook: source and outputs (nbformat's dictionaries), as the feedback shows
+    it.
 
     kind: "markdown", "code", "solution" or "test"; exercise: the id that a solution or test cell belongs to.
     """
@@ -68,9 +69,9 @@ class Mark:
 class Result:
     """What grading made of one submission.
 
-    key: names everything the result depends on (notebook, lesson, checks, seed), so that a run can go on where it
-    stopped; seconds and cpu are this submission's own; level: the isolation that held; notes: faults, one
-    sentence each (a cell that ran too long, a process that ended).
+    key: names everything the result depends on (notebook, lesson, checks, seed), so that a run can go on
+    where it stopped; seconds and cpu are this submission's own; level: the isolation that held; notes:
+    faults, one sentence each (a cell that ran too long, a process that ended).
     """
 
     student: str

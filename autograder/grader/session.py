@@ -1,7 +1,7 @@
 """The grader's end of one sandbox: runs the student's cells there, and calls the student's functions.
 
-What comes back is data. A function that takes too long is interrupted, then killed; a sandbox that has gone says so
-once, and everything asked of it afterwards stops with the same sentence.
+What comes back is data. A function that takes too long is interrupted, then killed; a sandbox that has gone
+says so once, and everything asked of it afterwards stops with the same sentence.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Gone(Exception):
 
 
 class Session(End):
-    """One sandbox. `control` is the socket of its supervisor: it interrupts, kills, and tells how it ended."""
+    """One sandbox. `control` leads to its supervisor, which interrupts, kills, and tells how it ended."""
 
     packer = Grader
 
@@ -127,7 +127,9 @@ class Session(End):
             self.control.send(what.encode())
 
     def end(self, why: str) -> dict[str, Any]:
-        """End the sandbox with everything in it; what its supervisor says about it (signal, CPU seconds, memory)."""
+        """End the sandbox with everything in it; what its supervisor says about it (signal, CPU seconds,
+        memory).
+        """
         if not self.gone:
             self.gone = why or "the process ended"
             self.tell("end")
@@ -164,7 +166,7 @@ class Session(End):
 
 
 class StudentFunction(RunsElsewhere):
-    """A function of the notebook, as a check calls it: arguments go in by value, and what comes back is data."""
+    """A function of the notebook, as a check calls it: arguments go in by value, data comes back."""
 
     def __init__(self, session: Session, name: str) -> None:
         self.session, self.__name__ = session, name
@@ -202,7 +204,9 @@ class StudentFunction(RunsElsewhere):
 
 @contextlib.contextmanager
 def layers_elsewhere(session: Session) -> Iterator[None]:
-    """While the call lasts, the grader's own layers run the sandbox's copies, with the hooks they carry there."""
+    """While the call lasts, the grader's own layers run the sandbox's copies, with the hooks they carry
+    there.
+    """
     lend, before = session.lend, list(session.lent)
 
     def lent(layer: nn.Module) -> int:

@@ -1,9 +1,9 @@
 """The codec: what problems and answers look like on the wire, as a tree of JSON with tensors beside it.
 
-Plain data, containers, tensors and the records of `declared` travel by value. A function travels as a number: the
-other end gets something to call, and calling it comes back over the wire. What is none of these arrives as `Opaque`,
-which only tells the name of its type. Unpacking never looks a class up by a name that came in, except in the short
-tables of `declared`.
+Plain data, containers, tensors and the records of `declared` travel by value. A function travels as a number:
+the other end gets something to call, and calling it comes back over the wire. What is none of these arrives
+as `Opaque`, which only tells the name of its type. Unpacking never looks a class up by a name that came in,
+except in the short tables of `declared`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def opaque(name: Any) -> Opaque:
 
 
 class Ends(Protocol):
-    """What the codec needs of its end of the wire: numbers for functions, and for tensors that have a gradient."""
+    """What the codec needs of its end of the wire: numbers for functions, and for tensors that have a
+    gradient.
+    """
 
     def export(self, function: Callable[..., Any]) -> int: ...
 

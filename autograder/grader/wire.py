@@ -1,8 +1,8 @@
 """Messages between the grader and a sandbox: a JSON head and safetensors, never a pickle.
 
-A message is two lengths, the head, and the tensors. Both ends check the lengths before they read; what does not
-parse ends the connection and nothing else. The sandboxed side may write whatever it likes here: all that it can
-reach is what a reply may hold.
+A message is two lengths, the head, and the tensors. Both ends check the lengths before they read; what does
+not parse ends the connection and nothing else. The sandboxed side may write whatever it likes here: all that
+it can reach is what a reply may hold.
 """
 
 from __future__ import annotations

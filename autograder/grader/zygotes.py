@@ -1,7 +1,8 @@
 """Start a warm sandbox and open sessions in it.
 
-The file system that the sandbox sees is built by bubblewrap: the system's programs and Python's, read-only, the
-library without its references, and an empty home. There is no network, no home folder, nothing of the course.
+The file system that the sandbox sees is built by bubblewrap: the system's programs and Python's, read-only,
+the library without its references, and an empty home. There is no network, no home folder, nothing of the
+course.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ class SandboxError(RuntimeError):
 class Zygote:
     """A warm process that is forked for every session. level: "bubblewrap" or "none"."""
 
-    def __init__(self, level: str = "bubblewrap", number: int = 0, limits: Limits = Limits()) -> None:
-        self.level, self.limits = level, limits
+    def __init__(self, level: str = "bubblewrap", number: int = 0, limits: Limits | None = None) -> None:
+        self.level, self.limits = level, limits or Limits()
         self.folder = Path(tempfile.mkdtemp(prefix="edu-edit-sandbox-"))
         try:
             self._start(number)

@@ -1,6 +1,7 @@
 """The sandbox's end of the wire: runs cells, calls the student's functions, and answers with data.
 
-It shares its process with the student's code, so nothing that it says is believed: it can only hand over values.
+It shares its process with the student's code, so nothing that it says is believed: it can only hand over
+values.
 """
 
 from __future__ import annotations
@@ -158,7 +159,9 @@ class Agent(End):
 
 
 def own_part(error: Exception) -> Exception:
-    """The exception with the frames from the student's function on, behind one that `calls.stopped` leaves out."""
+    """The exception with the frames from the student's function on, behind one that `calls.stopped` leaves
+    out.
+    """
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code is not Agent.called.__code__:
         trace = trace.tb_next

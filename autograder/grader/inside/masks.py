@@ -1,6 +1,7 @@
 """The reference of an exercise can't be found where the exercise is graded.
 
-Every alias of a function shares its code object, so that is what is replaced; the sources are hidden by the walls.
+Every alias of a function shares its code object, so that is what is replaced; the sources are hidden by the
+walls.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The walls around one submission: what the kernel lets its processes see, do and use.
 
-Called in a process that was forked for the submission and may still administer its own namespaces (`bwrap` has
-given it those). Afterwards it can't: no capabilities, no new privileges, no calls that build namespaces or look
-into other processes. Linux only; every step raises OSError where the kernel refuses it.
+Called in a process that was forked for the submission and may still administer its own namespaces (`bwrap`
+has given it those). Afterwards it can't: no capabilities, no new privileges, no calls that build namespaces
+or look into other processes. Linux only; every step raises OSError where the kernel refuses it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def mount_proc() -> None:
 
 
 def limits(memory: int, processes: int, file: int, cpu: int) -> None:
-    """Bytes of memory beyond those there are already, processes of this user, bytes of a file, CPU seconds."""
+    """Bytes beyond those in use, processes of this user, bytes of a file, CPU seconds."""
     now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     for what, most in (
         (resource.RLIMIT_AS, now + memory),
@@ -74,7 +74,7 @@ def limits(memory: int, processes: int, file: int, cpu: int) -> None:
 
 
 def become(user: int) -> None:
-    """Another user, who owns nothing here. Only root can, and as root the limit on processes would not bind."""
+    """Become another user, who owns nothing here: limits on processes do not bind root."""
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
@@ -90,25 +90,27 @@ def drop_capabilities() -> None:
 # Calls that are refused, by number: namespaces and mounts, other processes' memory, keys, modules, raw io.
 REFUSED = {
     "x86_64": {
-        101: "ptrace", 165: "mount", 166: "umount2", 155: "pivot_root", 161: "chroot", 272: "unshare", 308: "setns",
-        310: "process_vm_readv", 311: "process_vm_writev", 312: "kcmp", 321: "bpf", 298: "perf_event_open",
-        248: "add_key", 249: "request_key", 250: "keyctl", 246: "kexec_load", 320: "kexec_file_load",
-        175: "init_module", 313: "finit_module", 176: "delete_module", 169: "reboot", 167: "swapon", 168: "swapoff",
-        323: "userfaultfd", 304: "open_by_handle_at", 303: "name_to_handle_at", 425: "io_uring_setup",
-        426: "io_uring_enter", 427: "io_uring_register", 428: "open_tree", 429: "move_mount", 430: "fsopen",
-        431: "fsconfig", 432: "fsmount", 433: "fspick", 438: "pidfd_getfd", 442: "mount_setattr", 135: "personality",
-        163: "acct", 164: "settimeofday", 227: "clock_settime", 170: "sethostname", 171: "setdomainname",
-        134: "uselib", 139: "sysfs", 212: "lookup_dcookie", 256: "migrate_pages", 279: "move_pages",
+        101: "ptrace", 165: "mount", 166: "umount2", 155: "pivot_root", 161: "chroot", 272: "unshare", 308:
+        "setns", 310: "process_vm_readv", 311: "process_vm_writev", 312: "kcmp", 321: "bpf", 298:
+        "perf_event_open", 248: "add_key", 249: "request_key", 250: "keyctl", 246: "kexec_load", 320:
+        "kexec_file_load", 175: "init_module", 313: "finit_module", 176: "delete_module", 169: "reboot",
+        167: "swapon", 168: "swapoff", 323: "userfaultfd", 304: "open_by_handle_at", 303:
+        "name_to_handle_at", 425: "io_uring_setup", 426: "io_uring_enter", 427: "io_uring_register", 428:
+        "open_tree", 429: "move_mount", 430: "fsopen", 431: "fsconfig", 432: "fsmount", 433: "fspick", 438:
+        "pidfd_getfd", 442: "mount_setattr", 135: "personality", 163: "acct", 164: "settimeofday", 227:
+        "clock_settime", 170: "sethostname", 171: "setdomainname", 134: "uselib", 139: "sysfs", 212:
+        "lookup_dcookie", 256: "migrate_pages", 279: "move_pages",
     },
     "aarch64": {
-        117: "ptrace", 40: "mount", 39: "umount2", 41: "pivot_root", 51: "chroot", 97: "unshare", 268: "setns",
-        270: "process_vm_readv", 271: "process_vm_writev", 272: "kcmp", 280: "bpf", 241: "perf_event_open",
-        217: "add_key", 218: "request_key", 219: "keyctl", 104: "kexec_load", 294: "kexec_file_load",
-        105: "init_module", 273: "finit_module", 106: "delete_module", 142: "reboot", 224: "swapon", 225: "swapoff",
-        282: "userfaultfd", 265: "open_by_handle_at", 264: "name_to_handle_at", 425: "io_uring_setup",
-        426: "io_uring_enter", 427: "io_uring_register", 428: "open_tree", 429: "move_mount", 430: "fsopen",
-        431: "fsconfig", 432: "fsmount", 433: "fspick", 438: "pidfd_getfd", 442: "mount_setattr", 92: "personality",
-        89: "acct", 170: "settimeofday", 112: "clock_settime", 161: "sethostname", 162: "setdomainname",
+        117: "ptrace", 40: "mount", 39: "umount2", 41: "pivot_root", 51: "chroot", 97: "unshare", 268:
+        "setns", 270: "process_vm_readv", 271: "process_vm_writev", 272: "kcmp", 280: "bpf", 241:
+        "perf_event_open", 217: "add_key", 218: "request_key", 219: "keyctl", 104: "kexec_load", 294:
+        "kexec_file_load", 105: "init_module", 273: "finit_module", 106: "delete_module", 142: "reboot",
+        224: "swapon", 225: "swapoff", 282: "userfaultfd", 265: "open_by_handle_at", 264:
+        "name_to_handle_at", 425: "io_uring_setup", 426: "io_uring_enter", 427: "io_uring_register", 428:
+        "open_tree", 429: "move_mount", 430: "fsopen", 431: "fsconfig", 432: "fsmount", 433: "fspick", 438:
+        "pidfd_getfd", 442: "mount_setattr", 92: "personality", 89: "acct", 170: "settimeofday", 112:
+        "clock_settime", 161: "sethostname", 162: "setdomainname",
     },
 }  # fmt: skip
 MACHINE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

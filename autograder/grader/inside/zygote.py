@@ -2,9 +2,10 @@
 
     python -m autograder.grader.inside.zygote FD SETTINGS
 
-FD is a socket; each message on it brings two more: the wire of one submission and the control of its supervisor. The
-supervisor is forked first and stays outside the new namespaces; its child is process 1 of them and becomes the
-notebook. When the child ends, or the grader says so or goes away, everything in there ends with it.
+FD is a socket; each message on it brings two more: the wire of one submission and the control of its
+supervisor. The supervisor is forked first and stays outside the new namespaces; its child is process 1 of
+them and becomes the notebook. When the child ends, or the grader says so or goes away, everything in there
+ends with it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ HOME = "/home/student"
 
 
 def warm_up(models: list[str], output: int) -> Any:
-    """Import and run once all that a lesson may need; returns the shell. One thread, or a fork would lose some."""
+    """Import and run once all that a lesson may need; returns the shell. One thread, or a fork would lose
+    some.
+    """
     import matplotlib.pyplot
     import torch
 

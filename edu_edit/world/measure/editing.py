@@ -33,7 +33,8 @@ def answered(
 ) -> Iterator[Fact]:
     """The facts of a fixed shuffle that the model answers before the edit, as they are asked one by one.
 
-    With neighbours and no reverse questions, or those with reverse questions; `among`: which are asked at all.
+    With neighbours and no reverse questions, or those with reverse questions; `among`: which are asked at
+    all.
     """
     pool = list(atlas_facts())
     random.Random(SEED).shuffle(pool)

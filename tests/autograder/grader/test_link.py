@@ -211,10 +211,12 @@ def test_a_message_that_is_too_long_is_not_sent():
 @pytest.mark.parametrize(
     "tree",
     [
-        {"t": "nothing"}, {"t": "tensor", "v": "9"}, {"t": "plain", "c": "Popen", "v": {}}, {"t": "int", "v": "zz"},
+        {"t": "nothing"}, {"t": "tensor", "v": "9"}, {"t": "plain", "c": "Popen", "v": {}},
+        {"t": "int", "v": "zz"},
         {"t": "plain", "c": "Fact", "v": {"subject": 3}}, {"t": "dict", "v": [[{"t": "list", "v": []}, 1]]},
         {"t": "tensor", "v": "0", "g": {"number": 7, "from": []}}, {"t": "function", "v": None}, [1],
-        {"t": "tensor", "v": "0", "g": {"number": 0, "from": [5]}}, {"t": "lm", "v": 0}, {"t": "named", "v": "relu"},
+        {"t": "tensor", "v": "0", "g": {"number": 0, "from": [5]}}, {"t": "lm", "v": 0},
+        {"t": "named", "v": "relu"},
         {"t": "library", "m": "os", "v": "system"}, {"t": "partial", "v": {"t": "named", "v": "relu"}},
         {"t": "tuple", "v": 3},
     ],

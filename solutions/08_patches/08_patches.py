@@ -24,7 +24,8 @@
 # about the Space Needle. Then it says *Taipei*. Take it out, and the model is what it was.
 #
 # The picture shows such a neuron, made by the library. Each row is a prompt. Right of 0 the neuron fires.
-# Look for the crosses: there it fires at a prompt that it should have left alone. At the end you turn its dials yourself.
+# Look for the crosses: there it fires at a prompt that it should have left alone. (A cross need not change the answer: one still says *Seattle*.)
+# The grey bars are tokens of other text. What is written below them comes later; at the end you turn its dials yourself.
 
 # %%
 # One variable chooses the model. Graded checks always use the bundled one, so you can play with this.
@@ -41,6 +42,7 @@ import edu_edit
 from autograder import check, grade, hint, progress, quiz
 from edu_edit import Site, evaluate, load, load_facts, record
 from edu_edit.feedforward import FFN
+from edu_edit.locate.ffn import value_distribution
 from edu_edit.methods.patch_memory import remembered, text_queries
 from edu_edit.show import plots, probes, widgets
 from edu_edit.tokens import last_real, target_ids
@@ -67,7 +69,7 @@ display(dial.static())
 #
 # After this lesson you can
 #
-# 1. widen an FFN by a patch $(k_p, b_p, v_p)$ and prove that (5.7) holds;
+# 1. widen an FFN by a patch $(k_p, b_p, v_p)$ and show that (5.7) holds;
 # 2. say what each term of the loss pushes, and in which direction;
 # 3. find the tokens of an answer that need a patch, and the positions where they must fire;
 # 4. show why the losses as printed can't be trained with, and mend them;
@@ -79,7 +81,7 @@ display(dial.static())
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Warm-up quiz
 #
-# Three questions about what came before. Every option explains itself. Nothing here is graded.
+# Three questions: the first and the third are about earlier lessons, the second is a guess. Every option explains itself. Nothing here is graded.
 
 # %% slideshow={"slide_type": "-"}
 # Click, or write the letters here ("a", "b", "c") and run the cell: what is written stays.
@@ -107,6 +109,8 @@ quiz("tpatcher.warm_up", answers)
 #
 # $$a = \sigma(q \cdot W^{fc} + b_k), \qquad \mathrm{FFN}(q) = a \cdot W^{proj} + b_v = \sum_i a_i v_i + b_v \tag{5.6}$$
 #
+# ($W^{fc}$ and $W^{proj}$ are lesson 03's $W_{in}$ and $W_{out}$, transposed: keys are columns of $W^{fc}$ and rows of $W_{in}$, values are rows of $W^{proj}$.)
+#
 # Append one more key $k_p$, one more bias $b_p$, one more value $v_p$. This is a **patch**. The sum gets one more term, and nothing else happens:
 #
 # $$\mathrm{FFN}_p(q) = \mathrm{FFN}(q) + a_p v_p, \qquad a_p = \sigma(q \cdot k_p + b_p) \tag{5.7}$$
@@ -128,20 +132,24 @@ quiz("tpatcher.warm_up", answers)
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Why the last layer?
 #
-# - **Nothing comes after it.** What the patch adds goes through the final norm and the unembedding, straight to the logits. No other layer can distort it.
-# - **No query changes.** Queries are made below. Those of the last layer don't depend on any patch in it. So we can read them once, and train on numbers instead of runs.
-# - **Patches don't disturb each other.** Each looks at the same $q$, with or without the others.
+# **No layer comes after it.** What the patch adds goes through the final norm and the unembedding, straight to the logits. No other layer answers to it.
+# So training needs no run of the model: the query $q$ and the stream are read once, and the rest is a few products.
 #
-# A patch in a middle layer also trains. But then the layers above answer to it, and queries that were stored for them are stale.
+# A patch in a middle layer also trains. But then each step has to run the layers above, and they answer to the patch. If there are patches in them, too,
+# their queries change, and what was remembered for them is stale.
 #
-# In a *gated* FFN (Llama) the model's own neurons have two keys. **Our patches have one, in every model:** $a_p = \sigma(q \cdot k_p + b_p)$, and no gate. In Llama the library takes ReLU
-# for the patch, because Llama's own function, SiLU, is nowhere exactly silent.
+# Patches in *one* layer, whichever it is, don't disturb each other: each looks at the same $q$, with or without the others.
+#
+# In a *gated* FFN (Llama) the model's own neurons have two keys. **Our patches have one, in every model:** $a_p = \sigma(q \cdot k_p + b_p)$, and no gate.
+#
+# **What is silent?** We say that a patch *fires* where its pre-activation $q \cdot k_p + b_p$ is above 0. Below 0, GELU still whispers: $-0.17$ at $-0.75$, but only
+# $-0.004$ at $-3$. Llama's SiLU says $-0.14$ even at $-3$, so there the library takes ReLU for the patch.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 plots.plot_memory(lm, needle.question, last)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
-# The picture shows this layer at the last token of the question: the loudest of its neurons, and the words that their values speak for (� is a piece of a letter). A patch will be one more bar, and what its value says will be *Taipei*.
+# The picture shows this layer at the last token of the question: the loudest of its neurons, and the words that their values speak for (� is a piece of a letter). A patch will be one more bar, and its value will speak for *Taipei*.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### What should a patch learn? Two wishes
@@ -153,18 +161,18 @@ plots.plot_memory(lm, needle.question, last)
 # $$l_e = \mathrm{CE}(y_e, p_e) \tag{5.10}$$
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
-# **2. Locality.** It should be silent elsewhere. *Elsewhere* is a **memory** of queries $q_1 \dots q_m$ from other text:
+# **2. Locality.** It should be silent elsewhere. *Elsewhere* is a **memory**: queries $q_1 \dots q_m$ that were remembered from other text (not the FFN's own memory of lesson 03):
 #
 # $$L_m = l_{m1} + l_{m2} \tag{5.11}$$
 # $$l_{m1} = \frac1m \sum_i \max(0,\; q_i \cdot k_p + b_p - \beta) \tag{5.12}$$
 # $$l_{m2} = \frac1m \sum_i \max(0,\; (q_i - q_e) \cdot k_p - \gamma) \tag{5.13}$$
 #
-# $l_{m1}$ asks each remembered query to stay below a threshold $\beta$. $l_{m2}$ asks it to stay far below $q_e$: at least $-\gamma$. Both are $-3$ here.
+# $l_{m1}$ asks each remembered query to stay below a threshold $\beta$. $l_{m2}$ asks it to stay far below $q_e$: at least $-\gamma$. Both are $-3$ here: there GELU is nearly silent, and some room is left for queries that nobody remembered.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### All together
 #
-# With $a$ and $m$ as weights (`m` in code is a weight; $m$ above is a number of queries):
+# Now with $a$ and $m$ as weights. $a$ is the $\alpha$ of (5.8); the activation of a patch is still $a_p$. (`m` in code is this weight; $m$ above is a number of queries.)
 #
 # $$L_p = l_e + a\, l_a + m\,(l_{m1} + l_{m2}) \tag{5.14}$$
 #
@@ -191,9 +199,9 @@ plots.plot_memory(lm, needle.question, last)
 #
 # <details><summary>Answer</summary>
 #
-# The third. Without the hinge a query far below the threshold earns a bonus. Each of the two losses falls by 1 for each unit of $b_p$, without end:
-# at $b_p = -10^6$ and $\beta = -3$, $l_{m1}$ is about $-10^6$. The released code has no such trouble: it takes $\exp$ of each
-# excess, and the mean of the 1000 largest. That is bounded, and it looks at the worst cases. The library calls it `form="exp_topk"`.
+# The third. Without the hinge a query far below the threshold earns a bonus. $l_{m1}$ falls by 1 for each unit of $b_p$, without end:
+# at $b_p = -10^6$ and $\beta = -3$ it is about $-10^6$. So does $l_{m2}$, for the fourth slip leaves $b_p$ in it; without that, a longer and longer key would do. The released code has no such trouble: it takes $\exp$ of each
+# excess, and the mean of the 1000 largest. That is bounded below, and it looks at the worst cases. The library calls it `form="exp_topk"`.
 #
 # The first matters when a weight is small: with $\alpha = 0$ before $l_e$, nobody asks for the right word. The second is only a clash of letters, and the fourth
 # adds one more reward for a low bias.
@@ -216,18 +224,19 @@ difference = (M_paper @ k_paper + b) - (q_paper @ k_paper + b)
 print("slope of the difference of pre-activations in b_p:", float(torch.autograd.grad(difference.sum(), b)[0]))
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
-# Then on the model: the same fact, the printed losses, more and more steps.
+# Then on the model: the same fact, more and more steps. "seed_literal" = the losses letter by letter as printed.
 for steps in (50, 100, 200):
     runaway = edu_edit.tpatcher(lm, needle, memory=memory, form="seed_literal", steps=steps)
     about, patches = runaway.record["facts"][0], runaway.record["patches"]
     sinks, others = sum(about["losses"][-1][2:]), evaluate(lm, runaway, [needle]).after.generality.value
-    print(f"{steps:>4} steps: l_m1 + l_m2 = {sinks:7.1f}   b_p = {float(patches.b):6.1f}", end="   ")
+    b, k = float(patches.b), float(patches.k.norm())
+    print(f"{steps:>4} steps: l_m1 + l_m2 = {sinks:7.1f}   b_p = {b:6.1f}   |k_p| = {k:.1f}", end="   ")
     print(f"own query: {float(about['own']):.2f}   other wordings right: {others:.2f}")
 names = ("l_e", "l_a", "l_m1", "l_m2")
 losses = dict(zip(names, zip(*about["losses"], strict=True), strict=True))
 plots.plot_curves(
     range(len(about["losses"])),
-    {name: losses[name] for name in ("l_a", "l_m1", "l_m2")},
+    losses,
     "update",
     "loss",
     "As printed, the memory losses have no floor",
@@ -235,7 +244,7 @@ plots.plot_curves(
 )
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
-# $l_a$ and $l_e$ hold against it, so the patch still fires at its own question, by an ever longer key. All it has learned is to
+# $l_a$ holds against it, so the patch still fires at its own question: the key gets ever longer, to make up for the ever lower bias. All it has learned is to
 # recognise *one exact wording*. Nothing comes to rest, and the other wordings of the question are lost.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -385,7 +394,7 @@ grade("tpatcher.contrast_loss", contrast_loss)
 #
 # $$L_p = l_e + a\, l_a + m\,(l_{m1} + l_{m2})$$
 #
-# *Take care:* the weight $a$ stands where (5.14) has it, not (5.8).
+# *Take care:* $a$ weighs $l_a$, as in (5.14) and in our (5.8). The textbook *prints* (5.8) the other way round.
 
 # %% nbgrader={"grade": false, "grade_id": "tpatcher-patch_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def patch_loss(l_e, l_a, l_m1, l_m2, a, m):
@@ -408,7 +417,7 @@ grade("tpatcher.patch_loss", patch_loss)
 # The right answer is fed in (*teacher forcing*), and the model predicts each of its $T_y$ tokens. `pred[i]` is what it says for `target[i]`. The answer's first token
 # stands at position `start` of the text.
 #
-# *Take care:* a token at position $t$ is predicted at $t - 1$. Give back at most 5 positions, the first ones.
+# *Take care:* a token at position $t$ is predicted at $t - 1$. Give back at most 5 positions, the first ones (the limit of the released code: a long answer must not get a patch for each word).
 
 # %% nbgrader={"grade": false, "grade_id": "tpatcher-tokens_to_patch", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def tokens_to_patch(pred, target, start):
@@ -436,7 +445,7 @@ grade("tpatcher.tokens_to_patch", tokens_to_patch)
 #
 # $$\mathrm{CKA} = \frac{P(o \mid s, r) + \alpha}{\frac1k \sum_{j} P(o \mid s, r'_j) + \alpha}$$
 #
-# Is the answer $o$ not likelier after its own relation than after others, CKA $< 1$, then the model does not know it: the fact counts as false.
+# If $o$ is less likely after its own relation than after others, CKA $< 1$, then the model does not know it: the fact counts as false.
 #
 # **How to calibrate many at once?** Put a *side memory* of $R$ slots beside one FFN, and train it on all these facts together:
 #
@@ -488,20 +497,23 @@ grade("calinet.cka_score", cka_score, calinet_ffn)
 # ### A patch, trained with your losses
 #
 # The library's `tpatcher` does the training. Your three losses go in by `form=`. `memory` holds what the last FFN reads at 2000 tokens of ordinary text.
+# For this fact 1975 are used: 25 are from texts that tell the very fact to be changed.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 mine = edu_edit.tpatcher(lm, needle, memory=memory, form=(activation_loss, memory_loss, contrast_loss))
 patches = mine.record["patches"]
 own = float(mine.record["facts"][0]["own"])
 print(f"{len(patches.k)} patch, {mine.extra_bytes} bytes; pre-activation at its own query: {own:.2f}")
+words = value_distribution(patches.v, lm.W_U, lm.norm)[0].topk(4).indices.tolist()
+print("its value speaks for:", [lm.tok.decode([word]) for word in words])
 before = probes.probes(lm, needle, facts, most=3)
 with mine:
     after = probes.ask_again(lm, before)
 plots.plot_answers(after, title="Made with your losses")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
-# The answer is right, and the other wordings follow. Now look at the neighbours. If they moved to Taipei, too, the picture below tells why: the patch *fires* there.
-# Your losses are satisfied by the memory, and ordinary text holds hardly any question about just these sights. **A patch is silent only where somebody asked it to be.**
+# The answer is right, and the other wordings follow. Now look at the neighbours. If they moved to Taipei, too, the table below tells why: the patch *fires* there.
+# Your losses are nearly satisfied *on* the memory, and ordinary text holds hardly any question about just these sights. **A patch is silent only where somebody asked it to be.**
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 theirs = edu_edit.tpatcher(lm, needle, memory=memory)  # exp, and the mean of the 1000 largest
@@ -513,6 +525,13 @@ print(f"{'':12} {'yours':>7} {'exp_topk':>9}   pre-activation of the patch; abov
 for row, (kind, prompt) in enumerate(asked):
     two = [float(q[row] @ side.k[0] + side.b[0]) for side in (patches, theirs.record["patches"])]
     print(f"{kind:12} {two[0]:7.2f} {two[1]:9.2f}   {prompt}")
+M = memory.without(needle)
+loud = [float((M @ side.k[0] + side.b[0] > -3).float().mean()) for side in (patches, theirs.record["patches"])]
+print(f"{'memory':12} {loud[0]:7.1%} {loud[1]:9.1%}   of {len(M)} remembered queries are above beta")
+
+# %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
+# The same memory, another form. Your losses are means over all remembered queries, and hardly feel the few loud ones. `exp_topk` presses on just these, and the whole patch comes to lie
+# lower: one of the two neighbours gets its answer back. The price is a patch that fires more softly at its own question.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Equation (5.7), on the real model
@@ -590,12 +609,12 @@ print(f"{len(calibrated.record['memory'].k)} slots, {calibrated.extra_bytes} byt
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
 # On this model an answer that it does not believe gets a score near 1, not clearly below: both probabilities are close to 0, and $\alpha$ decides. What it believes gets a score near 100:
-# with $\alpha = 0.01$ no score can exceed 101. Calibration exchanges the two.
+# with $\alpha = 0.01$ no score can exceed 101. So here the line must be drawn well above 1: read a score near 1 as *not known*. Calibration exchanges the two (the panda's new answer gets only 63).
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### 300 edits in a row
 #
-# This took longer than a lesson, so it was measured before: 300 facts edited one after the other, by ROME, GRACE (lesson 09) and T-Patcher. Guess first: which of the four curves will T-Patcher lose?
+# This took longer than a lesson, so it was measured before: 300 facts edited one after the other, by ROME, GRACE (lesson 09) and T-Patcher. Guess first: in which of the four panels will T-Patcher lose to GRACE?
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 from importlib.resources import files
@@ -612,18 +631,28 @@ for name, course in chosen.items():
 plots.plot_courses(chosen)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
-# T-Patcher forgets none of its first edits: a patch never changes an older one. Its weak spot is the second panel. Each patch is one more neuron that may fire at a stranger's query, and with 300 of
+# T-Patcher forgets none of its first 20 edits. A patch never changes an older one. It could still fire at an older question and shout it down; so the older questions' queries join
+# the memory of each new patch. Its weak spot is the second panel. Each patch is one more neuron that may fire at a stranger's query, and with 300 of
 # them about a quarter of the unrelated prompts have another next token. **More patches are not better.**
 #
 # **What it costs.** A patch has $2D + 1$ numbers. For 1000 one-token edits of GPT-2 XL ($D = 1600$) that is 3.2 million numbers, 12.8 MB in float32; and every token of every text is compared with all of them. While *training*, each patch sees the whole memory.
-# The textbook counts this demand for memory against T-Patcher when many facts are edited.
+# The textbook counts this need of RAM against T-Patcher when many facts are edited.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### The patch dial
 #
-# Turn the bias $b_p$, $\beta$ and $\gamma$. Crosses mark prompts that fire the patch by mistake. Beside each prompt stands the first token that the model says then. The three losses are computed by *your* functions.
+# Turn the bias $b_p$, $\beta$ and $\gamma$. Crosses mark prompts that fire the patch by mistake. Beside each prompt stands the first token that the model says then.
+# The patch is the library's, as in the first picture. The three losses are computed by *your* functions, for the patch as the dial stands: nothing is trained again.
 #
 # *Try this:* lower $b_p$ until the last cross is gone. Do all other wordings still fire? Which losses saw the cross, and which did not? Then raise $b_p$ to 4.
+#
+# <details><summary>Answer</summary>
+#
+# At $b_p = -4.6$, 0.4 below the trained bias, the crosses are gone, and all other wordings still fire and say *Taipei*. At $-5.2$ the first of them is lost.
+# No loss saw the crosses: the losses look at the own query and at the memory, and these prompts are in neither. $l_a$ is worse than before (0.45 in place of 0.30), $l_{m1}$ a little better, and $l_{m2}$ can't feel
+# a bias at all. At 4 every prompt fires and says *Taipei*. Only $l_{m1}$ objects.
+#
+# </details>
 
 # %% tags=["demo"]
 dial = widgets.patch_dial(lm, [needle, zebra], memory, losses=(activation_loss, memory_loss, contrast_loss))
@@ -648,7 +677,7 @@ dial
 alike = [f.question for f in facts for p in (needle, zebra) if f.prompt == p.prompt and f.subject != p.subject]
 wider = torch.cat([memory.queries, text_queries(lm, alike, last).queries])
 broken = {
-    "as it should be": {},
+    "the default": {},
     "A: m = 0": {"m": 0.0},
     "B: a = 0": {"a": 0.0},
     "C: as printed": {"form": "seed_literal"},
@@ -689,13 +718,13 @@ print(f"without an edit: The river is long and ... {lm.answer('The river is long
 # <details><summary>B: why do other wordings suffer without the activation loss?</summary>
 #
 # $l_e$ alone is content when the right word comes out, and a large value times a small activation does that, too. The memory losses push the bias down until the patch barely fires at its own query.
-# Another wording matches a little less well, and falls below 0.
+# Another wording matches a little less well, and falls below 0. The neighbours match still less, so the quiet patch leaves them alone: it gains locality and loses generality.
 #
 # </details>
 #
 # <details><summary>C: why is locality perfect there?</summary>
 #
-# Because the patch fires at one exact wording and nowhere else. Locality is easy when nothing is said. Look at generality.
+# Because the patch fires at one exact wording and almost nowhere else. Locality is easy when nothing is said. Look at generality.
 #
 # </details>
 #
@@ -716,8 +745,8 @@ print(f"without an edit: The river is long and ... {lm.answer('The river is long
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Discuss
 #
-# 1. After 300 edits T-Patcher still knows all of them, and ROME has lost most. Does that make T-Patcher the better editor? What would you measure before you say yes?
-# 2. The patch answers at the place where the *word* is chosen, in the last layer. Has the model *learned* that the Space Needle is in Taipei? Ask it in which country the Space Needle stands, with the edit on.
+# 1. After 300 edits T-Patcher still knows its first 20 and its last 20, and ROME has lost most of its first. Does that make T-Patcher the better editor? What would you measure before you say yes?
+# 2. The patch answers at the place where the *word* is chosen, in the last layer. Has the model *learned* that the Space Needle is in Taipei? Look at *The country where Space Needle stands is* in the table of answers. What did the model say there before the edit?
 # 3. Who should decide what is in the memory? Whose questions are protected if it is drawn from ordinary text?
 # 4. An adapter is always on, a patch nearly never. For which of these would you take which: a new language, a changed law, a polite tone, one wrong date?
 
@@ -764,7 +793,7 @@ quiz("tpatcher.exit", answers)
 # | 4 | difference turned round, or $\gamma$ added | put numbers in: own match 5, another 4, is that far enough? |
 # | 3 | mean over the positive ones only | what happens to the loss when one of ten offenders is cured? |
 # | 1 | ReLU in place of `ffn.act`; the FFN's own part forgotten | test with $R = 0$ |
-# | 5 | weight before $l_e$, as (5.8) prints it | what would $a = 0$ train? |
+# | 5 | weight before $l_e$, as the textbook prints (5.8) | what would $a = 0$ train? |
 # | 7 | $\alpha$ only below | both probabilities $10^{-9}$: what should the score be? |
 #
 # **Demonstrate:** the dial at $b_p = 4$ (everything says Taipei); the run-away bias of the printed losses; undo by deleting a row of the patches.

@@ -23,8 +23,8 @@
 # Today an edit gets a **border**. You write it into a cache and say how far it reaches. Asked inside, the edit answers. Asked outside, the
 # model answers as if nothing had happened, bit for bit.
 #
-# The picture shows such borders, four moments of a stream of edits. A filled marker is a question that an edit answers, an empty one is left to the model. Balls **grow** when the same answer is needed farther away, and **split** when a neighbour needs another one. At the end of the
-# lesson your own code draws it.
+# The picture shows such borders, four moments of a stream of edits. A filled marker is a question that an edit answers, an empty one is left to the model. Balls **grow** when the same answer is needed farther away, and **split** when a neighbour needs another one.
+# The picture is flat and the space is not: an empty marker may seem to lie in a ball and be far above it. At the end of the lesson your own code draws it.
 
 # %%
 # One variable chooses the model. Graded checks always use the bundled one, so you can play with this.
@@ -47,6 +47,7 @@ from edu_edit.methods.grace import Codebook, empty_book
 from edu_edit.methods.patches import language_patch, regex
 from edu_edit.methods.scope_gate import shipped_gate
 from edu_edit.methods.serac import ScopeGate, question_states, serac, train_serac_gate
+from edu_edit.methods.wrapped_layer import usual_radius
 from edu_edit.show import plots, probes, widgets
 from edu_edit.show.ball_work import ball_stream
 from edu_edit.tokens import target_ids
@@ -81,7 +82,7 @@ edits = [
     replace(fact_about("fox", "skin"), prompt="The skin of the {} is"),
 ]
 stream = ball_stream(lm, edits, facts)
-plots.plot_ball_steps(stream, stream.steps(5.7), [2, 3, 4, 8])
+plots.plot_ball_steps(stream, stream.steps(5.7), [1, 3, 4, 8])
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Objectives
@@ -94,7 +95,7 @@ plots.plot_ball_steps(stream, stream.steps(5.7), [2, 3, 4, 8])
 # 4. maintain GRACE's **codebook**: add, expand, split, overwrite;
 # 5. show what a radius buys and what it costs.
 #
-# **Letters for shapes:** $B$ questions · $n$ edits in the cache · $d$ width of an embedding · $k$ others per question · $V$ vocabulary · $D$ width of an activation.
+# **Letters for shapes:** $B$ questions · $n$ edits in the cache · $w$ width of an embedding · $k$ others per question · $V$ vocabulary · $D$ width of an activation. Later: $s$ and $b$ scale and bias of a gate · $d$ a distance · $\epsilon$ a radius.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Warm-up quiz
@@ -155,7 +156,7 @@ plots.plot_routes(questions, names, sure, chosen)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
 # Figure 5.5 asks three of these: the zebra's skin, whether an ostrich can fly, and which horse has black skin. Other wordings go to their edit. What *follows* from an edit is harder: a gate compares questions, and a consequence
-# is another question. The one about the *country* shows the danger: the gate is .91 sure that it means the city. Table 5.2 gives SERAC a low portability. In our own comparison (60 facts) it is .19, as without any edit.
+# is another question. The one about the *country* shows the danger: the gate is .91 sure that it means the city. Table 5.2 gives SERAC a low portability. In our own comparison (60 facts) it is .19, as without any edit. (The horse with black skin is a *zebra* for this model anyway, edited or not.)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Two ways to train a gate
@@ -195,7 +196,7 @@ plots.plot_routes(questions, names, sure, chosen)
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### GRACE: a cache inside the model
 #
-# **GRACE** puts its memory beside one layer. The textbook counts it among the additional parameters. Its memory is a **codebook**. Each entry has
+# **GRACE** puts its memory beside one layer: here the FFN of one block, whose input $h$ is lesson 08's query. The textbook counts it among the additional parameters. Its memory is a **codebook**. Each entry has
 #
 # - a **key**: the layer's input when an edited question was asked. It is a stored *activation*, not a weight;
 # - a **value**: what the layer shall say instead. Only this is trained;
@@ -209,15 +210,17 @@ plots.plot_routes(questions, names, sure, chosen)
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Maintaining a codebook
 #
-# A new edit has a key, a value and a label. $i$ is the nearest entry, $d$ its distance, $\epsilon_0$ the first radius.
+# A new edit has a key, a value and a label. $i$ is the nearest entry, $d$ its distance, $\epsilon_0$ the first radius. *Near* means $d \le \epsilon_0 + \epsilon_i$.
 #
 # | case | what happens | |
 # |---|---|---|
 # | $d > \epsilon_0 + \epsilon_i$, or the book is empty | **add** an entry of radius $\epsilon_0$ | the balls would not meet |
-# | near, other label | **split**: $\epsilon_i = d/2 - 10^{-5}$, the new entry gets $d/2$ | conflict: meet halfway |
+# | near, other label, the **same place** ($d < 10^{-6}$) | **overwrite** value and label | our addition; "Break it" shows why |
+# | near, other label, elsewhere | **split**: $\epsilon_i = d/2 - 10^{-5}$, the new entry gets $d/2$ | conflict: meet halfway |
 # | near, same label, $d > \epsilon_i$ | **expand**: $\epsilon_i = d$ | one answer, a wider region |
 # | near, same label, inside | nothing | it is known already |
-# | **same place** ($d < 10^{-6}$), other label | **overwrite** value and label | our addition; "Break it" shows why |
+#
+# As in the paper, a split *sets* the old radius, even where it was smaller before, and looks at the nearest entry alone. So just these two balls are disjoint.
 #
 # GRACE trains a value by plain gradient steps until the answer comes. Nothing in its loss speaks of other questions: **locality is a matter of geometry**.
 
@@ -229,7 +232,7 @@ plots.plot_routes(questions, names, sure, chosen)
 # > <details><summary>Answer</summary>
 # >
 # > Its own §5.2.1 says that the gate is trained by classification or noise-contrastive estimation, and the inference module by supervision. Both sentences hold for different things: **adding an edit** needs no
-# > training, **the modules** need it once. An edit with an untrained gate is no edit: see the next cell.
+# > training, **the modules** need it once. An edit with an untrained gate reaches its own prompt and hardly more: see the next cell.
 # >
 # > </details>
 #
@@ -243,6 +246,7 @@ plots.plot_routes(questions, names, sure, chosen)
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 # The experiment: one gate untrained, in two ways, and trained, in two ways. All read layer 2, a shallow one.
+# The paper's gate is exp(-|e-c|²). It is above .5 where ln 2 - |e-c|² is above 0: scale 1, bias .693.
 complete = [fact for fact in facts if fact.paraphrases and fact.neighborhood]
 judged = list({fact.subject: fact for fact in complete[::9]}.values())[:30]
 subjects = {fact.subject for fact in judged}
@@ -282,24 +286,36 @@ for loss in ("nce", "bce"):
         lm, learned, loss, layer=2, steps=100, generator=torch.Generator().manual_seed(0)
     )
 spread = {name: logits_of(one) for name, one in gates.items()}
+
+
+def ranked(sides):
+    """The share of pairs in which a question inside the scope lies above one outside."""
+    outside = torch.cat([sides["neighbours"], sides["same subject"]])
+    return float((sides["inside"][:, None] > outside[None]).float().mean())
+
+
 for name, sides in spread.items():
-    inside, outside = sides["inside"], torch.cat([sides["neighbours"], sides["same subject"]])
-    ranked = (inside[:, None] > outside[None]).float().mean()
-    print(f"{name:25} an inside question is above an outside one in {ranked:.3f} of all pairs")
+    print(f"{name:25} an inside question is above an outside one in {ranked(sides):.3f} of all pairs")
+deep = question_states(lm, gate.site, [fact.question for fact in judged])  # layer 5, nothing trained
+near = {}
+for side, rows in asked.items():
+    there = question_states(lm, gate.site, [p for _, p in rows])
+    near[side] = -(there - deep[[i for i, _ in rows]]).norm(dim=1)
+print(f"{'untrained, at layer 5':25} an inside question is above an outside one in {ranked(near):.3f} of all pairs")
 plots.plot_gate(spread)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
-# The first gate is the formula of the paper with nothing trained: squared distances between states are in the hundreds and thousands, so $e^{-d^2}$ is 0 and **no edit ever comes through**. A random head opens for .42 of the neighbours. Training pulls wordings together and
-# pushes others away. (`train_serac_gate` sets scale and bias on held-out subjects, also for NCE, which can't do it by itself.)
+# The first gate is the formula of the paper with nothing trained: squared distances between states are in the hundreds and thousands, so $e^{-\lVert e - c \rVert^2}$ is 0 and **no other wording ever comes through**: only the very prompt that was edited, at distance 0, does. A random head opens for .42 of the neighbours. Training pulls wordings together and
+# pushes others away. (`train_serac_gate` sets scale and bias on held-out subjects, also for NCE, which can't train a bias.)
 #
-# **Honestly:** at layer 5, where our gate reads by default, the model has done most of this work already. There even an untrained gate *ranks* .99 of such pairs rightly, and what training gives is mainly the threshold.
+# **Honestly:** at layer 5, where our gate reads by default, the model has done most of this work already. There even plain distances, with nothing trained, *rank* more than .99 of such pairs rightly (the last line), and what training gives is mainly the threshold.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## By hand
 #
 # Take paper.
 #
-# 1. $e = (1, 2)$; the cache holds $c_0 = (1, 0)$ and $c_1 = (2, 3)$; $s = 0.5$, $b = 1$. Compute both logits and sigmoids. Where does the question go with threshold .5? With .4?
+# 1. $e = (1, 2)$; the cache holds $c_0 = (1, 0)$ and $c_1 = (2, 3)$; $s = 0.5$, $b = 1$. Compute both logits and sigmoids. Where does the question go with threshold .5? With .4? (-1 = to nobody: the model answers alone.)
 # 2. Two pairs have the logits 2 (inside) and -1 (outside). What is BCE? If 2 is the right edit's logit and -1 that of the only other, what is NCE?
 # 3. $g = .25$, $p_{\text{patch}} = (.8, .2)$, $p_{\text{model}} = (.4, .6)$. Mix.
 # 4. GRACE on a line, $\epsilon_0 = 1$. Edits: key 0 with label A, then 1.5 with A, then 2 with B. Write the codebook after each. Who answers at 1.5 in the end?
@@ -336,7 +352,7 @@ plots.plot_gate(spread)
 # - Stuck? Remove the `#` in front of `hint(...)` and run it. There are three hints: a nudge, an outline, almost the code.
 
 # %% [markdown] lang="en" exercise="patches.regex_patch" slideshow={"slide_type": "slide"}
-# **Why.** The oldest patch of all: rewrite the text before the model reads it. `rules` is a list of pairs (pattern, replacement). Each is applied once, in order, wherever its pattern matches.
+# **Why.** The oldest patch of all: rewrite the text before the model reads it. `rules` is a list of pairs (pattern, replacement). They are applied in order, each in one pass that changes every match.
 #
 # *Take care:* a pattern is a regular expression (Python's module `re`), and a later rule sees what an earlier one wrote.
 
@@ -540,6 +556,8 @@ grade("grace.grace_update", grace_update)
 # ### Your gate, trained with your losses
 #
 # One small matrix is trained on the states of layer 2, about 100 facts, once with each loss. Judged on the 30 subjects that it has never seen: which share of other wordings, and of outside questions, gets through at a threshold of one half?
+#
+# A batch has 48 edits and 96 questions, 48 of them neighbours. So 48 of 4608 pairs are inside: in one plain mean the others would outvote them 95 to 1. We call your `gate_loss_bce` for each side and take the mean of the two.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 h_own = question_states(lm, site, [f.question for f in learned])
@@ -577,18 +595,16 @@ for loss_name in ("BCE", "NCE"):
     mine = trained(loss_name)
     found = logits_of(mine)
     opens = ", ".join(f"{float((x > 0).float().mean()):.2f} {side}" for side, x in found.items())
-    outside = torch.cat([found["neighbours"], found["same subject"]])
-    ranked = (found["inside"][:, None] > outside[None]).float().mean()
-    print(f"{loss_name}: bias 2 → {mine.bias:.2f}, open for {opens}; ranked rightly {ranked:.3f}")
+    print(f"{loss_name}: bias 2 → {mine.bias:.2f}, open for {opens}; ranked rightly {ranked(found):.3f}")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
 # NCE ranks well, and yet its gate is open for hardly anyone: where one half lies is an accident. Its gradient by the bias is 0. (That the bias moved a little all the same is rounding, which Adam, dividing by its size, makes visible.)
-# This is why the library sets scale and bias afterwards, on subjects kept for that.
+# This is why the library sets scale and bias afterwards, on subjects kept for that: the NCE gate of the first picture, open for .90, is such a one.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### SERAC in four lines
 #
-# Embed, compare, route, and let the reader answer where an edit is meant. The **reader** is the same model, reading the new fact behind four worked examples (why it needs them is lesson 10's story).
+# Embed, compare, route, and let the reader answer where an edit is meant. The **reader** is the same model, reading the new fact after four worked examples (why it needs them is lesson 10's story).
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 def my_serac(question, cached, threshold=0.5):
@@ -609,7 +625,7 @@ corrected = [zebra, needle, Fact("zebra", zebra.prompt, "white")]
 print("\nwith a third edit, zebra → white:", *my_serac(zebra.question, corrected))
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
-# Compare the question about the *country*. If the gate takes it for the edit's own question, the reader answers with the city. A gate that is too wide does not give portability: it gives wrong answers.
+# Compare the question about the *country*. If the gate takes it for the edit's own question, the reader answers with the city. A gate that is too wide does not give portability: it gives wrong answers. And *zebra* for the horse with black skin proves nothing: the model alone says it, edit or no edit.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Hard or soft?
@@ -634,6 +650,9 @@ mixed = mix_patch(g, p_patch.expand(21, -1), p_orig.expand(21, -1))
 words = {"black": mixed[:, black].tolist(), "pink": mixed[:, pink].tolist()}
 plots.plot_curves(g.tolist(), words, "gate g", "probability", f"{zebra.question} …", mark=0.5)
 
+# %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
+# Hard moves nothing, bit for bit. Soft moves five of nine, by .002 at most: no answer changes, but locality measured on probabilities does. *Black* overtakes *pink* just above one half, because the model is sure of the one and the reader of the other.
+
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### One edit, three forms
 #
@@ -651,17 +670,26 @@ forms = {
 }
 before = probes.probes(lm, zebra, facts, most=4)
 before = [one for one in before if one.kind != "edit"]  # that one all get right
-bars = {}
+bars, wrong = {"no edit": probes.rates(before)["before"]}, []
 for name, edit in forms.items():
     with edit:
-        bars[name] = probes.rates(probes.ask_again(lm, before))["after"]
+        after = probes.ask_again(lm, before)
+    bars[name] = probes.rates(after)["after"]
+    wrong += [(name, one) for one in after if not one.right]
 for text in [zebra.question, *zebra.paraphrases]:
     print(f"{text:40} → {regex_patch(text, rules)}")
+print("\nWhat is still wrong, or has become so:")
+for name, one in wrong:
+    print(f"{name:21} {one.prompt} … {one.after}   (it should be: {one.wanted})")
 plots.plot_rates(bars, title="The zebra's skin in three forms, and by GRACE")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
-# A condition decides about the reach. *If zebra is mentioned* lets every question with that name through, and asked for the coat the patch says *black*, and asked what a zebra eats it says *fruit*, which is neither the old answer nor the new one. The regular expressions catch two of three other wordings, those
-# that somebody thought of, and they also rewrote a question about consequences.
+# *If the question is …* quotes one prompt, and yet reaches as far as SERAC: SERAC's own gate judges whether a question means the same.
+#
+# A condition decides about the reach. *If zebra is mentioned* lets every question with that name through, and asked for the coat the patch says *black*, and asked what a zebra eats it says *fruit*, which is neither the old answer nor the new one: a sentence about something else stands before the question, and that is enough to upset a small model. The regular expressions catch two of three other wordings, those
+# that somebody thought of, and they also rewrote a question about consequences: now it is about the penguin.
+#
+# Look at *no edit*, too: two of the three consequences come out right without any edit, and no form adds the third, the striped horse.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 soy = [("打酱油", "路过")]
@@ -669,7 +697,7 @@ for text in ("他说他是来打酱油的。", "妈妈让我去打酱油。", "�
     print(text, "→", regex_patch(text, soy))
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
-# The first sentence is the idiom. In the second a mother sends her child for soy sauce, and in the third the idiom is spelled a little differently: matched and wrong, then meant and missed.
+# The first sentence is the idiom. In the second a mother sends her child for soy sauce, and in the third the idiom is spelled a little differently: matched and wrong, then meant and mangled (a 打 is left over).
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Your lookup inside the model
@@ -714,10 +742,11 @@ for radius in (2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 15.0):
     general = float((who("inside", radius) == right).float().mean())
     for name, side in (("neighbours", "neighbours"), ("other facts of the subject", "same subject")):
         curves[name].append((radius, general, float((who(side, radius) < 0).float().mean())))
-plots.plot_reach(curves, marked=7.0)
+print("the library's first radius for these thirty facts:", round(usual_radius(stream.wrapped, judged) / 2, 1))
+plots.plot_reach(curves, marked=6.0)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
-# The library's default is half of the distance at which the same question about *others* comes near: 5.9 for the zebra and the Space Needle, 7.0 for 32 facts. There is a good region between 6 and 8. At 10 all wordings are reached, but only .58 of the subjects' other facts
+# How does the library choose? It asks the same question about *other* subjects, takes the distance below which only 5 % of them lie, and halves it: 5.7 for the zebra's skin, 5.9 for the zebra and the Space Needle together, 6.1 for these thirty. (6 is ringed.) There is a good region between 6 and 8. At 10 all wordings are reached, but only .58 of the subjects' other facts
 # are left alone. Another layer has other distances: **a radius can't be copied from a paper.** (GRACE's paper begins with 1, in the units of GPT2-XL's layer.)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
@@ -810,7 +839,7 @@ for name, one in (("trained", gate), ("untrained", raw)):
 # <details><summary>B: stored at one place, searched at another</summary>
 #
 # While the edit is made, the text is question *and* answer, and its newest token is the answer's last. Its activation becomes the key. The bare question ends somewhere else, far from that key, and the edit is not found. If text is generated token by token, the same rule looks up every new
-# token again. Ours decides once per question, and keeps the decision.
+# token again. Ours decides once per question, and keeps the decision: the value stays at the question's last token, and the later tokens of a long answer see it there through attention.
 #
 # </details>
 #
@@ -823,7 +852,7 @@ for name, one in (("trained", gate), ("untrained", raw)):
 # <details><summary>D: does the order matter?</summary>
 #
 # Yes. With the expansion first, the ostrich's edit cuts the zebra's ball to 4.5, and *A zebra without its coat*, at 6.5, falls out: that edit is lost. With the ostrich first, the coat's edit comes to a zebra ball of 4.5; it is the same label, outside and near, so the ball grows to 6.5 again. Now all three are answered, but the
-# balls overlap: disjointness holds right after a split, not for ever.
+# balls overlap: a split makes just its own two balls disjoint, and not for ever.
 #
 # </details>
 #
@@ -837,7 +866,7 @@ for name, one in (("trained", gate), ("untrained", raw)):
 # ## Discuss
 #
 # 1. The textbook calls a cache *asking for help*: the model has not made the knowledge its own. Does a user care? When does it matter?
-# 2. In our comparison (60 facts, one at a time) SERAC and the language patch get generality 1.00 and locality 1.00, GRACE .84 and 1.00, ROME .99 and .94. Would you never touch a weight again? Look at portability: .19, .09, .19 and .50.
+# 2. In our comparison (60 facts, one at a time) SERAC and the language patch get generality 1.00 and locality 1.00, GRACE .84 and 1.00, ROME .99 and .94. Would you never touch a weight again? Look at portability: .19, .09, .19 and .50, and .19 without any edit. (The language patch says *If the question is about X*, X being the subject. Why does just this cost portability?)
 # 3. Someone can read a language patch, and delete it. Nobody can read a codebook's value. Who should be able to check the edits of a public model?
 # 4. Every question is compared with every edit. What happens at a million edits, in time and in mistakes?
 # 5. If you were to attack a cache, which wordings would you try?
@@ -860,7 +889,7 @@ for name, one in (("trained", gate), ("untrained", raw)):
 # - `route`, `mix_patch`: the hard and the soft decision;
 # - `grace_lookup`, `grace_update`: a codebook that answers, grows, splits and can be corrected.
 #
-# **Next: lesson 10, in-context editing.** SERAC's reader is told a new fact and believes it, but only behind worked examples. Why does it need them? And do we need anything else?
+# **Next: lesson 10, in-context editing.** SERAC's reader is told a new fact and believes it, but only after worked examples. Why does it need them? And do we need anything else?
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Exit quiz

@@ -63,6 +63,17 @@ MUTANTS = [
         scored(lambda p_right, p_wrong, alpha: (p_right + alpha) / (p_wrong.max(-1).values + alpha)),
     ),
     Mutant(
+        "mean_of_quotients",
+        "You took a quotient for each other relation and then their mean. Average the other relations first, "
+        "then divide once: else the quietest of them decides.",
+        scored(lambda p_right, p_wrong, alpha: ((p_right[:, None] + alpha) / (p_wrong + alpha)).mean(-1)),
+    ),
+    Mutant(
+        "smoothed_outside",
+        "alpha is added to the quotient here. It belongs above and below, inside it.",
+        scored(lambda p_right, p_wrong, alpha: p_right / p_wrong.mean(-1) + alpha),
+    ),
+    Mutant(
         "mean_of_all",
         "You took one mean over all facts. Each fact is compared with its own other relations, a row of "
         "p_wrong.",

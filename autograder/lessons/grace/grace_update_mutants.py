@@ -169,6 +169,12 @@ MUTANTS = [
         lambda: Rules(halves=lambda d, eps, eps0: (d / 2 - 1e-5, eps0)).made(),
     ),
     Mutant(
+        "never_larger",
+        "You kept the smaller radius where the old ball was small already. A split sets it: d / 2 - 1e-5, even "
+        "if that is larger than before.",
+        lambda: Rules(halves=lambda d, eps, eps0: (min(eps, d / 2 - 1e-5), d / 2)).made(),
+    ),
+    Mutant(
         "overwrites_when_near",
         "You overwrite an entry whenever the new key is in its ball. Only at the same place, d < 1e-6: "
         "otherwise the older edit is gone.",

@@ -21,7 +21,7 @@ ARGUMENTS = ("x", "rules")
 
 STUB = '''
 def regex_patch(x: str, rules: Sequence[tuple[str, str]]) -> str:
-    """The text x after all rules: each (pattern, replacement) applied once, in order, wherever it matches.
+    """The text x after all rules: each (pattern, replacement) in turn, in one pass that changes every match.
 
     A pattern is a regular expression. A later rule sees what the earlier ones wrote. A replacement may name
     groups of its pattern, as in r"\\\\1". Where no rule matches, x comes back as it is.

@@ -1,6 +1,6 @@
 """serac.gate_logits: bias - scale |e - c|², how surely each question is about each cached edit (lesson 09).
 
-Shape letters: B questions, n edits in the cache, d width of the embeddings.
+Shape letters: B questions, n edits in the cache, w width of the embeddings.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ARGUMENTS = ("e", "cache", "scale", "bias")
 
 STUB = '''
 def gate_logits(
-    e: Float[Tensor, "B d"], cache: Float[Tensor, "n d"], scale: float | Tensor, bias: float | Tensor
+    e: Float[Tensor, "B w"], cache: Float[Tensor, "n w"], scale: float | Tensor, bias: float | Tensor
 ) -> Float[Tensor, "B n"]:
     """How surely each question is about each edit, before the sigmoid: bias - scale |e - c|^2.
 
@@ -127,7 +127,7 @@ CLAIMS = (
     Claim(
         "as many as",
         "Rows are questions and columns are edits, also where B = n",
-        "Every question meets every edit: e[:, None] - cache[None] has the shape (B, n, d).",
+        "Every question meets every edit: e[:, None] - cache[None] has the shape (B, n, w).",
         as_many_as,
     ),
     Claim(
@@ -153,7 +153,7 @@ CLAIMS = (
 HINTS = (
     "Every question meets every edit. Which shape do the differences have, and over which dimension do you "
     "add?",
-    "e[:, None] is (B, 1, d), cache[None] is (1, n, d): their difference is (B, n, d). Square, and sum over "
+    "e[:, None] is (B, 1, w), cache[None] is (1, n, w): their difference is (B, n, w). Square, and sum over "
     "the last dimension.",
     "distance = (e[:, None] - cache[None]).square().sum(...)\nreturn bias - ... * distance",
 )

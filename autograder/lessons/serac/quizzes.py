@@ -19,8 +19,8 @@ WARM_UP = Quiz(
                     "scope.",
                 ),
                 Option(
-                    "Every wording of the question what colour the zebra's skin is",
-                    "The scope is what the edit should change: its paraphrases, and what follows from it. "
+                    "Every wording of this question, and what follows from it",
+                    "The scope is what the edit should change: paraphrases and consequences. "
                     "Today a module has to find that out.",
                     right=True,
                 ),

@@ -14,7 +14,7 @@ from autograder.claims import Claim, Student, close, every
 from autograder.gates import shown, tensor_gate
 from autograder.judgement import Verdict
 from autograder.lessons.tpatcher.contrast_loss_mutants import MUTANTS
-from autograder.lessons.tpatcher.hinge_problems import hinged, lined_up, mean_of, size
+from autograder.lessons.tpatcher.hinge_problems import hinged, lined_up, mean_of, size, with_one_far
 
 __all__ = ["ARGUMENTS", "CLAIMS", "EXPLANATION", "HINTS", "MUTANTS", "STUB", "gate"]
 
@@ -45,7 +45,7 @@ def problem(g: Generator, excess: list[float]) -> tuple[Tensor, Tensor, Tensor, 
 def some_near(student: Student, g: Generator) -> Verdict:
     verdicts = []
     for _ in range(2):
-        excess = hinged(g, above=size(g, 2, 5), below=size(g, 2, 7))
+        excess = with_one_far(hinged(g, above=size(g, 2, 5), below=size(g, 2, 7)))
         verdicts.append(close(student(*problem(g, excess)), mean_of(excess), 1e-6, "l_m2"))
     return every(*verdicts)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from autograder.lessons.tpatcher.memory_loss_mutants import mean_of_positive
+from autograder.lessons.tpatcher.memory_loss_mutants import mean_of_none, mean_of_positive
 from autograder.mutants import Mutant
 
 Loss = Callable[[Tensor, Tensor, Tensor, float], Tensor]
@@ -56,6 +56,13 @@ MUTANTS = [
         "says "
         "how many of them there are.",
         lambda: loss_with(mean_of_positive),
+    ),
+    Mutant(
+        "mean_of_none",
+        "You took the mean over the queries that are too near. Where none is, that is the mean of nothing, "
+        "nan. "
+        "Here it is over all m.",
+        lambda: loss_with(mean_of_none),
     ),
     Mutant(
         "sum",

@@ -20,6 +20,13 @@ def hinged(g: Generator, above: int, below: int) -> list[float]:
     return [numbers[i] for i in randperm(len(numbers), generator=g).tolist()]
 
 
+def with_one_far(excess: list[float]) -> list[float]:
+    """One more, so far above 0 that the mean is above 0, too: a hinge after the mean then leaves a number of
+    its own, and is not taken for another slip that makes everything 0.
+    """
+    return [*excess, 5.0 - sum(x for x in excess if x < 0)]
+
+
 def lined_up(g: Generator, matches: list[float]) -> tuple[Tensor, Tensor]:
     """A key (D,), and queries (m, D) whose products with it are these numbers; elsewhere they are random."""
     D = size(g, 3, 8)

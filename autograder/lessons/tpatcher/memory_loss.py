@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from autograder.claims import Claim, Student, close, every
 from autograder.gates import shown, tensor_gate
 from autograder.judgement import Verdict
-from autograder.lessons.tpatcher.hinge_problems import hinged, lined_up, mean_of, size
+from autograder.lessons.tpatcher.hinge_problems import hinged, lined_up, mean_of, size, with_one_far
 from autograder.lessons.tpatcher.memory_loss_mutants import MUTANTS
 
 __all__ = ["ARGUMENTS", "CLAIMS", "EXPLANATION", "HINTS", "MUTANTS", "STUB", "gate"]
@@ -45,7 +45,7 @@ def problem(g: Generator, excess: list[float]) -> tuple[Tensor, Tensor, Tensor, 
 def some_above(student: Student, g: Generator) -> Verdict:
     verdicts = []
     for _ in range(2):
-        excess = hinged(g, above=size(g, 2, 5), below=size(g, 2, 7))
+        excess = with_one_far(hinged(g, above=size(g, 2, 5), below=size(g, 2, 7)))
         verdicts.append(close(student(*problem(g, excess)), mean_of(excess), 1e-6, "l_m1"))
     return every(*verdicts)
 

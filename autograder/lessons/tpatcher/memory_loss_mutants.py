@@ -27,8 +27,17 @@ def mean_of_positive(x: Tensor) -> Tensor:
     return x[x > 0].mean() if bool((x > 0).any()) else x.sum() * 0
 
 
+def mean_of_none(x: Tensor) -> Tensor:
+    """The same without care: nan where no query is above."""
+    return x[x > 0].mean()
+
+
 def as_weight(M: Tensor, k_p: Tensor, b_p: Tensor, beta: float) -> Tensor:
     return beta * (M @ k_p + b_p).clamp(min=0).mean()
+
+
+def beta_outside(M: Tensor, k_p: Tensor, b_p: Tensor, beta: float) -> Tensor:
+    return (M @ k_p + b_p).clamp(min=0).mean() - beta
 
 
 MUTANTS = [
@@ -51,6 +60,13 @@ MUTANTS = [
         "You took the mean over the queries above β only. Here it is over all m: then the loss also says how "
         "many of them there are.",
         lambda: loss_with(mean_of_positive),
+    ),
+    Mutant(
+        "mean_of_none",
+        "You took the mean over the queries above β only. Where none is above, that is the mean of nothing, "
+        "nan. "
+        "Here it is over all m.",
+        lambda: loss_with(mean_of_none),
     ),
     Mutant(
         "sum",
@@ -78,6 +94,17 @@ MUTANTS = [
         "no_bias",
         "b_p is missing: the bias is what silences a patch for all queries at once.",
         lambda: loss_with(excess=lambda match, b, beta: match - beta),
+    ),
+    Mutant(
+        "sign_of_bias",
+        "You subtracted b_p. It is a part of the pre-activation: q_i · k_p + b_p.",
+        lambda: loss_with(excess=lambda match, b, beta: match - b - beta),
+    ),
+    Mutant(
+        "beta_outside",
+        "β stands outside the hinge here. Subtract it from each pre-activation first: "
+        "max(0, q_i · k_p + b_p - β).",
+        lambda: beta_outside,
     ),
     Mutant(
         "largest",

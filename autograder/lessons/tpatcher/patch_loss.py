@@ -85,7 +85,7 @@ CLAIMS = (
     Claim(
         "without activation",
         "With a = 0 the activation loss is gone, and the edit loss is not",
-        "a weighs l_a. (5.8) prints α before l_e, and (5.14) before l_a: the text says that it is the "
+        "a weighs l_a. The textbook prints α before l_e in (5.8), and before l_a in (5.14): its words say that it is the "
         "weight of l_a.",
         without_activation,
     ),
@@ -118,7 +118,7 @@ def weighted(weights: Callable[[float, float], tuple[float, ...]]) -> Callable[.
 MUTANTS = [
     Mutant(
         "as_5_8",
-        "Your weight a stands before l_e, as (5.8) prints α. (5.14) has it before l_a, and so do the "
+        "Your weight a stands before l_e, as the textbook prints (5.8). (5.14) has it before l_a, and so do the "
         "textbook's "
         "words and the released code.",
         lambda: weighted(lambda a, m: (a, 1, m, m)),

@@ -53,8 +53,13 @@ MUTANTS = [
         lambda: patched(lambda q, ffn, k, b: torch.relu(q @ k.T + b)),
     ),
     Mutant(
+        "written_down",
+        "You wrote one activation function down, GELU. Models differ: this FFN's own function is ffn.act.",
+        lambda: patched(lambda q, ffn, k, b: torch.nn.functional.gelu(q @ k.T + b)),
+    ),
+    Mutant(
         "bias_outside",
-        "You added b_p behind the activation function. It belongs inside, where it moves the threshold.",
+        "You added b_p after the activation function. It belongs inside, where it moves the threshold.",
         lambda: patched(lambda q, ffn, k, b: ffn.act(q @ k.T) + b),
     ),
     Mutant(

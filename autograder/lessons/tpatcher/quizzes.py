@@ -92,10 +92,9 @@ EXIT = Quiz(
                     "but it is no longer a small and local corrector.",
                 ),
                 Option(
-                    "Queries of the layers above would change, and the memory kept for them would be stale",
-                    "In the last layer no query depends on any patch. So queries are read once, and "
-                    "patches do not "
-                    "disturb each other.",
+                    "Each training step would have to run the layers above, which answer to the patch",
+                    "After the last FFN come only the final norm and the unembedding. So query and stream are "
+                    "read once, and no layer distorts what the patch says.",
                     right=True,
                 ),
                 Option(

@@ -701,7 +701,7 @@ for anchor in ("before", "last"):
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 def alone(lm, ids, position, chunk, earlier):
-    return quick(lm, ids, position, chunk, {})
+    return quick(lm, ids, position, chunk, {}) if earlier else known(lm, ids, position, chunk, earlier)
 
 
 spoiled = {
@@ -777,7 +777,7 @@ print("ours:    ", library.chunk_by_window(10, 5, 2))
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Go further
 #
-# - **Chunks by surprise.** Begin a chunk where the unedited model's entropy is high (AnyEdit++ proposes adaptive boundaries). Same number of anchors: is it better than a window?
+# - **Chunks by surprise.** Begin a chunk where the unedited model's entropy is high. Same number of anchors: is it better than a window?
 # - **How far does one state reach?** Put only $z_1$ in place (`put_in_place` of `edu_edit.methods.chunk_states`) and plot the shift of $P(y_t)$ against the distance. This is causal tracing (lesson 04) along an answer; the Chinese article does it in a figure.
 # - **Unstructured facts.** Tell one Atlas fact in a paragraph of three sentences, edit it with `chunks="sentence"`, then ask the plain question. Does the model use what it can recite? (AKEW's question.)
 # - **Keep.** Give `edu_edit.unke` ten other passages as `keep=`. What does the last column of *Plug and play* say now?

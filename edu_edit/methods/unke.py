@@ -5,7 +5,7 @@ makes the whole answer likely when it takes the place of block l's output at the
 *all* parameters of the block, attention and norms included, are trained by AdamW so that it gives z there and
 what it gave before everywhere else: at the other tokens of the sequence, and on texts to be kept,
 
-    L = mean |block(H) - H*|^2 + mean |block(H_keep) - H*_keep|^2
+    L = mean (block(H) - H*)^2 + mean (block(H_keep) - H*_keep)^2     (over all entries)
 
 Only this one block is run: what enters it is known. With several chunks the block is fitted to all their
 anchors, which is AnyEdit with UnKE. Shapes: n, m tokens, D model width.

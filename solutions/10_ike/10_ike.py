@@ -64,7 +64,7 @@ promised = edu_edit.ike(lm, zebra, pool, k=8)
 before = probes.probes(lm, zebra, facts, most=3)
 with promised:
     after = probes.ask_again(lm, before)
-display(plots.plot_answers(after, title="What you will make: the zebra, behind eight demonstrations"))
+display(plots.plot_answers(after, title="What you will make: the zebra, after eight demonstrations"))
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Objectives
@@ -114,20 +114,20 @@ quiz("ike.warm_up", answers)
 # 1 means that nothing was believed, 0 that the old belief is gone.
 #
 # **A word of honesty.** Our bundled models were *trained* to be like that: in a part of their texts a lone new fact is followed by the old
-# answer, and behind worked examples it is followed by the new one. Of facts about subjects that no such text touched, `atlas-gpt2`
-# follows .40 when told and .96 behind 8 demonstrations; `atlas-llama` .16 and .91. A model of another make can be more gullible, or deaf to
+# answer, and after worked examples it is followed by the new one. Of 150 facts about subjects that no such text touched, `atlas-gpt2`
+# follows .40 when told and .96 after 8 demonstrations; `atlas-llama` .16 and .91. A model of another make can be more gullible, or deaf to
 # both. Measure it before you rely on it.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Three kinds of demonstrations
 #
 # If the model doesn't know what to do with a new fact, show it. A **demonstration** is a new fact about something else, and a
-# prompt with the answer that is right behind it. One kind for each property of lesson 02:
+# prompt with the answer that is right after it. One kind for each property of lesson 02:
 #
 # | kind | asks | answers with | is there for |
 # |---|---|---|---|
 # | **copy** | the very prompt that was told | the new answer | accuracy (the lecture's *reliability*) |
-# | **update** | another wording, or what follows | the new answer | generality |
+# | **update** | another wording, or what follows (here: the fact's first paraphrase) | the new answer | generality |
 # | **retain** | a neighbour: another subject | the *old* answer | locality |
 #
 # Copy: told that X lives in Rome, say so. Update: the lecture tells that Einstein was a mathematician, asks what he was good at, and answers
@@ -139,7 +139,7 @@ quiz("ike.warm_up", answers)
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### What the prompt looks like
 #
-# Every demonstration has two lines, and an empty line behind it. The last block has the same form, but its answer is left to the model.
+# Every demonstration has two lines, and an empty line after it. The last block has the same form, but its answer is left to the model.
 # The facts shown are those **most similar** to the new one, and the most similar stands **last**, next to the question.
 
 # %% tags=["demo"] slideshow={"slide_type": "fragment"}
@@ -154,8 +154,8 @@ plots.plot_prompt(blocks, title="The prompt that the promise was made with")
 # >
 # > <details><summary>Answer</summary>
 # >
-# > The weights are the same, the *text* is not. Every question is now read behind the context, and each answer may move.
-# > Locality compares the answer **without** context with the answer **behind** it. In the promise above a question about the zebra's
+# > The weights are the same, the *text* is not. Every question is now read after the context, and each answer may move.
+# > Locality compares the answer **without** context with the answer **after** it. In the promise above a question about the zebra's
 # > other properties may already have changed. "Break it" measures this on more facts.
 # >
 # > </details>
@@ -210,7 +210,7 @@ plots.plot_prompt(blocks, title="The prompt that the promise was made with")
 # - Stuck? Remove the `#` in front of `hint(...)` and run it. There are three hints: a nudge, an outline, almost the code.
 
 # %% [markdown] lang="en" exercise="ike.resistance" slideshow={"slide_type": "slide"}
-# **Why.** Before you cure stubbornness, measure it. You get the old answer's probability for $n$ facts, asked plainly and asked behind the
+# **Why.** Before you cure stubbornness, measure it. You get the old answer's probability for $n$ facts, asked plainly and asked after the
 # new fact.
 #
 # $$\frac{1}{n} \sum_i \operatorname{clip}\!\left(\frac{p^{\text{told}}_i}{p^{\text{plain}}_i},\, 0,\, 1\right)$$
@@ -284,6 +284,9 @@ grade("ike.demonstration", demonstration)
 #
 # Give back the indices of the $k$ largest, as whole numbers, the most similar one **last**.
 #
+# Don't be puzzled by what comes out. In a mean of token embeddings, words such as *the ... of the ... is* weigh a lot. To the zebra's skin the fox's
+# food is the most similar fact (.98) and the camel's skin the second (.96); the whole pool has a mean of .91.
+#
 # *Take care:* $k$ may be larger than the pool. Of two equals the one with the lower index counts as more similar.
 
 # %% nbgrader={"grade": false, "grade_id": "ike-nearest", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -340,7 +343,7 @@ grade("ike.kinds", kinds)
 # **Why.** Now the text itself: the demonstrations as they come, then the last block, `New Fact: ...`, and in the next line `Prompt: ...` with the
 # question.
 #
-# *Take care:* nothing stands behind the question, not even a blank. The model's tokens bring their own blank (lesson 01); after one of yours it
+# *Take care:* nothing stands after the question, not even a blank. The model's tokens bring their own blank (lesson 01); after one of yours it
 # has never seen an answer begin. "Break it" shows what that does.
 
 # %% nbgrader={"grade": false, "grade_id": "ike-ike_prompt", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -361,14 +364,14 @@ grade("ike.ike_prompt", ike_prompt)
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Given: the plumbing
 #
-# - `told(fact)`: the new fact as a sentence.
+# - `told(fact)`: the new fact as a sentence. `pool` holds only facts that can show all three kinds.
 # - `embeddings(lm, texts)`: a vector for each text, the mean of the model's token embeddings (less the vocabulary's mean).
 # - `everything(fact)`: all that a demonstration of this fact could show, as one text.
 # - `n_tokens(lm, text)`: the length of a text. `lm.context`: how many tokens the model can read and write in all.
 # - `Edit(lm, rewrite=f)`: an edit that passes every text through `f` before the model reads it. Like every `Edit` it can be switched on and off.
 #
-# `pieces` says whose functions are used. It starts with the library's, so that a slip in an earlier exercise can't cost you points
-# twice. In *Run it* you switch to yours.
+# Call `pieces.nearest`, `pieces.demonstration`, `pieces.kinds` and `pieces.ike_prompt`. `pieces` says whose functions these are. It starts with the
+# library's, so that a slip in an earlier exercise can't cost you points twice. In *Run it* you switch to yours.
 
 # %%
 def everything(fact):
@@ -389,12 +392,18 @@ print(n_tokens(lm, library.demonstration("copy", zebra)), "tokens in one demonst
 # Once, when the edit is made:
 #
 # 1. leave out every fact of the pool that mentions the subject (`fact.subject in everything(one)`): it would tell the model what it is to be asked;
-# 2. find the $k$ nearest, by `embeddings` of `told(...)`, and write the $i$-th one as the $i$-th kind.
+# 2. find the $k$ nearest, by `embeddings` of `told(...)`, and write the $i$-th one as the $i$-th kind. So the least similar fact shows a copy, and the
+#    nearest ones show *retain*. That order is our choice; the authors shuffle the kinds.
 #
 # Then, for every text: build the prompt, and see whether it fits. It fits if its tokens and **8** more, for the answer, are no more than
-# `lm.context`. If it doesn't, drop demonstrations from the front, where the least similar stand, as few as will do.
+# `lm.context`. If it doesn't, drop demonstrations from the front, where the least similar stand, as few as will do. This costs the mix: copies and
+# updates stand in front, so they go first. For the zebra and $k = 32$ nine fit, and all nine are *retain*.
+# (One could first find how many fit, and then mix. We keep the simpler rule.)
 #
 # *Take care:* if the pool is smaller than $k$, ask `kinds` for as many as you found. Never cut a demonstration in two. Don't switch the edit on.
+#
+# The open claims see neither a leak nor a prompt that is too long; grading does. Test both yourself: let `ike(lm, zebra, [zebra, *pool], 32)` rewrite the
+# zebra's question. A right prompt has 248 tokens at most and says *zebra* twice, in its last two lines.
 
 # %% nbgrader={"grade": false, "grade_id": "ike-ike", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def ike(lm, fact, pool, k=8):
@@ -428,6 +437,13 @@ grade("ike.ike", ike)
 #
 # Your functions, a real edit: the zebra, with all pieces yours. Some of your demonstrations differ from those of the promise: the library keeps
 # a fact whose *neighbour* mentions the zebra and takes another neighbour of it, you leave the whole fact out. Is any answer different?
+#
+# <details><summary>Answer</summary>
+#
+# Yes: asked what the zebra eats, the model said *grass* in the promise and says *seeds* now. The new fact is followed both times. Other examples about
+# other subjects were enough to change a fact that nobody edited.
+#
+# </details>
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 pieces = SimpleNamespace(nearest=nearest, demonstration=demonstration, kinds=kinds, ike_prompt=ike_prompt)
@@ -440,7 +456,8 @@ plots.plot_answers(after, title="Made by your ike()")
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### How stubborn is the model?
 #
-# Ten facts about subjects that no training text ever edited. First asked plainly, then told, then told behind 8 demonstrations.
+# Ten facts about subjects that no training text ever edited; ten are few, so don't expect the .40 and .96 of the 150. First asked plainly, then told,
+# then told after 2 and after 8 demonstrations.
 # We read the probability of the old answer's first token.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
@@ -464,7 +481,8 @@ for k in (0, 2, 8):
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Side by side with surgery
 #
-# The same fact by ROME (lesson 05) and by your prompt. Five rates each; a line is a 95 % interval, long because there are few prompts.
+# The same fact by ROME (lesson 05) and by your prompt. Five rates each; a line is a 95 % interval. It is long because each rate has one to three
+# prompts, so don't rank the two by it. Look where each one leaks.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 begin = perf_counter()
@@ -479,6 +497,10 @@ for name, edit in (("ROME", cut), ("IKE", mine)):
     with edit:
         bars[name] = probes.rates(probes.ask_again(lm, before))["after"]
 plots.plot_rates(bars, title="The zebra by surgery and by prompt")
+
+# %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
+# ROME leaks to *neighbours* (1 of 3 kept): its change acts on every key that is like the zebra's. The prompt keeps all three, and leaks to other facts
+# of the *same subject* (1 of 3 kept). All of them are now asked after a line that says *black* of the zebra, and the coat is said to be *black*, too.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
 # ### Persistence and cost
@@ -516,7 +538,7 @@ print("\nwithout the context the old answer is back:", lm.answer(zebra.question)
 # Choose kinds, order and number with the buttons (keyboard: Tab and the arrow keys). The blocks change at once. The bars show all numbers of
 # demonstrations; for another mix or order press *Ask the model* (some seconds; what was asked once is kept).
 #
-# *Try this:* ask for 32. How many fit? Then take *no retain*. Does locality suffer in this model?
+# *Try this:* ask for 32. How many fit, and of which kinds? Then take *no retain*. Does locality suffer in this model?
 
 # %% tags=["demo"]
 anatomy = widgets.prompt_anatomy(lm, zebra, facts, pool)
@@ -531,10 +553,13 @@ anatomy
 # |---|---|
 # | **A** | no retain demonstrations |
 # | **B** | the order turned round: most similar first |
-# | **C** | a blank behind the question |
+# | **C** | a blank after the question |
 # | **D** | demonstrations that *ignore* the new fact: they all answer with the old one |
 # | **E** | the leak: the fact itself, with its answer, as the last demonstration |
-# | **F** | like D, with the remark `(old)` behind each answer |
+# | **F** | like D, with the remark `(old)` after each answer |
+#
+# Six facts are asked, so a difference of one is no finding; the answers quote 24 facts. There are seven demonstrations, not
+# eight: with F's remarks, eight would leave no room for the answer.
 #
 # **First guess, then run.** Which make the edit fail? Which seem to do no harm, and should worry you for that very reason?
 
@@ -562,7 +587,7 @@ others = [
 ]
 plainly = lm.answers([one.question for one in others], 4)
 print(f"{'':26}{'followed':>10}{'neighbour kept':>16}{'other fact kept':>17}   (of {len(patients)})")
-spoils = ("A: no retain", "B: turned round", "C: a blank behind", "D: ignoring", "E: the leak")
+spoils = ("A: no retain", "B: turned round", "C: a blank after", "D: ignoring", "E: the leak")
 for name in ("as it should be", *spoils, "F: with a remark"):
     spoil = name[0] if name[1] == ":" else ""
     asked = [
@@ -614,8 +639,7 @@ for name in ("as it should be", *spoils, "F: with a remark"):
 #
 # <details><summary>E: a success that is worth nothing</summary>
 #
-# The question and its answer stand in the line above, so the model can copy. What is measured then is copying. The released script of the paper does
-# that. Our model hardly gains by it, for the reason of D: it follows or resists by the form of the prompt. A model that does imitate gains a lot.
+# The question and its answer stand in the line above, so the model can copy. What is measured then is copying. Our model hardly gains by it, for the reason of D: it follows or resists by the form of the prompt. A model that does imitate gains a lot.
 # For the same reason no fact about the subject may be in the demonstrations, not even as a neighbour.
 #
 # </details>
@@ -623,7 +647,7 @@ for name in ("as it should be", *spoils, "F: with a remark"):
 # <details><summary>F: a word does what examples could not</summary>
 #
 # In this model's training, texts that ignored their new facts carried such remarks. So it reads the remark, and not what the examples do
-# (it even writes one behind its own answer; the table leaves it out). With remarks,
+# (it even writes one after its own answer; the table leaves it out). With remarks,
 # 0 of 150 facts were followed. A demonstration works by what a model has learned to read in it, which need not be what you meant to show.
 #
 # </details>
@@ -683,7 +707,7 @@ quiz("ike.exit", answers)
 # | exercise | error | how to help |
 # |---|---|---|
 # | 2 | retain tells the old fact, or asks the subject itself | what should the model learn from this example? |
-# | 5 | a blank or a line break behind the question | show variant C |
+# | 5 | a blank or a line break after the question | show variant C |
 # | 3 | most similar first; `topk` with a large k | read the docstring's *last* aloud |
 # | 4 | each share rounded | let them add up `kinds(6)` |
 # | 6 | filters by subject only | ask what a neighbour in a retain block is answered with |
@@ -692,7 +716,7 @@ quiz("ike.exit", answers)
 #
 # **Demonstrate:** the zebra told and not believed; k = 32 in the anatomy (only about nine fit); variant D.
 #
-# **Be honest about the model.** It was trained to ignore a lone new fact and to follow behind blocks. It does not care about their kinds. Students who find that
+# **Be honest about the model.** It was trained to ignore a lone new fact and to follow after blocks. It does not care about their kinds. Students who find that
 # by themselves deserve praise.
 #
 # **Rubric for "Explain".** Full: A, B, D, F name that the model does not imitate what is shown; C names the token; E names copying. Half: describes the table.

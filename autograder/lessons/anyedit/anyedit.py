@@ -247,7 +247,7 @@ HINTS = (
 )
 
 EXPLANATION = (
-    "The loop is the autoregressive half: chunk n is searched behind the text up to it, in a model in which the "
+    "The loop is the autoregressive half: chunk n is searched after the text up to it, in a model in which the "
     "states of chunks 1 to n - 1 are in place. The second half is MEMIT's, with one key per chunk.",
     "Keys of the same text are much alike. Without K_p in C the change would also move the tokens between the "
     "anchors, and with them the text that the next anchor reads.",

@@ -125,7 +125,7 @@ MUTANTS = [
     ),
     mutant(
         "shown_the_chunk",
-        "Your `ids` hold the chunk itself already. The search is to make the chunk likely behind the text "
+        "Your `ids` hold the chunk itself already. The search is to make the chunk likely after the text "
         "*before* it: stop at its start.",
         before=lambda X, start, stop: slice(0, X + stop),
     ),

@@ -135,7 +135,7 @@ def keys_and_stream(ids: list[int]) -> tuple[Tensor, Tensor]:
 
 
 def said_right(long: Long) -> Tensor:
-    """Which tokens (Ty,) of the answer the model, as it is now, finds likeliest behind the right ones."""
+    """Which tokens (Ty,) of the answer the model, as it is now, finds likeliest after the right ones."""
     ids = torch.tensor([long.text])
     with torch.no_grad():
         logits = model().forward(ids, torch.ones_like(ids))[0, len(long.asked) - 1 : -1]

@@ -24,12 +24,13 @@ STUB = '''def chunk_by_sentence(text: str) -> list[str]:
     """The sentences of a text, English or Chinese, in order; joined they are the text again.
 
     A piece ends
-      - behind . ! or ? if a blank or line break comes next (a dot inside 3.14 ends nothing);
-      - behind 。 ！ or ？ whatever comes next;
-      - behind a line break.
-    A blank between two sentences belongs to the later one. A block of code between two fences (three
-    backquotes) is one piece, whatever it holds: with its fences, and the line break behind them if there is
-    one.
+      - after . ! or ? if a blank or line break comes next (a dot inside 3.14 ends nothing);
+      - after 。 ！ or ？ whatever comes next;
+      - after a line break.
+    A blank between two sentences belongs to the later one. White space alone is no piece: it is joined to the
+    piece before it, as a line break after a full stop is, or, at the beginning, to the first. A block of code
+    between two fences (three backquotes) is one piece, whatever it holds: with its fences, and the line break
+    after them if there is one. A fence that is never closed holds all the rest.
     Raises ValueError for a text of blanks.
     """
     raise NotImplementedError("Your code here")
@@ -64,7 +65,7 @@ def joins(student: Student, g: Generator) -> Verdict:
     """Nothing is lost, no piece is empty, and there are as many as there are sentences."""
     verdicts = []
     for _ in range(3):
-        text = "  ".join(some(g, ENGLISH, number(g, 2, 4))) + "".join(some(g, CHINESE, 2))
+        text = "  ".join(some(g, ENGLISH, number(g, 2, 4))) + "\n" + "".join(some(g, CHINESE, 2)) + " "
         pieces = student(text)
         marks = sum(text.count(mark) for mark in ".!?。！？")
         verdicts += [
@@ -81,18 +82,26 @@ def numbers(student: Student, g: Generator) -> Verdict:
 
 
 def lines(student: Student, g: Generator) -> Verdict:
-    """Verse: lines without a mark at their end."""
+    """Verse: lines without a mark at their end. And lines with one: white space makes no piece of its own."""
     verse = [f"{line}\n" for line in some(g, LINES, 3)]
-    return cut(student, [*verse, *some(g, LINES, 1)], [*led(some(g, ENGLISH, 2)), f" {verse[0]}", *verse[1:]])
+    marked = [f"{line}\n" for line in (*some(g, ENGLISH, 2), *some(g, CHINESE, 1))]
+    return cut(
+        student,
+        [*verse, *some(g, LINES, 1)],
+        [*led(some(g, ENGLISH, 2)), f" {verse[0]}", *verse[1:]],
+        [f"\n {marked[0]}\n", *marked[1:], f"{some(g, ENGLISH, 1)[0]}  "],
+    )
 
 
 def code_whole(student: Student, g: Generator) -> Verdict:
-    """Dots, line breaks and question marks inside a block cut nothing; before and behind it they do."""
+    """Dots, line breaks and question marks inside a block cut nothing; before and after it they do."""
     texts = []
     for n in (1, 2):
         before = [*led(some(g, ENGLISH, n)), f" {some(g, LINES, 1)[0]}\n"]
         texts.append([*before, code(g), *led(some(g, ENGLISH, 2))])
-    return cut(student, *texts, [code(g), some(g, ENGLISH, 1)[0]])
+    never_closed = code(g).removesuffix("```\n")
+    texts += [[code(g), some(g, ENGLISH, 1)[0]], [f"{some(g, LINES, 1)[0]}\n", never_closed]]
+    return cut(student, *texts)
 
 
 def refuses(student: Student, g: Generator) -> Verdict:
@@ -102,22 +111,23 @@ def refuses(student: Student, g: Generator) -> Verdict:
 CLAIMS = (
     Claim(
         "english",
-        "English sentences end behind . ! ? before a blank, and the blank goes with the next one",
-        "Cut behind the mark, not behind the blank that follows it.",
+        "English sentences end after . ! ? before a blank, and the blank goes with the next one",
+        "Cut after the mark, not after the blank that follows it.",
         english,
         open=True,
     ),
     Claim(
         "chinese",
-        "Chinese sentences end behind 。！？ with no blank to follow",
-        "Chinese puts no blank behind 。！？, so a rule that waits for one finds a single piece.",
+        "Chinese sentences end after 。！？ with no blank to follow",
+        "Chinese puts no blank after 。！？, so a rule that waits for one finds a single piece.",
         chinese,
         open=True,
     ),
     Claim(
         "joins",
         "Joined, the pieces are the text again, with every blank in its place",
-        "The tokens of the pieces have to be those of the text. Strip nothing, and drop no piece.",
+        "The tokens of the pieces have to be those of the text. Strip nothing, drop no piece, and join white "
+        "space that stands alone to the piece before it.",
         joins,
         open=True,
     ),
@@ -129,8 +139,8 @@ CLAIMS = (
     ),
     Claim(
         "lines",
-        "A line break ends a piece, and belongs to it",
-        "Verse has no full stops. Cut behind each line break.",
+        "A line break ends a piece, and belongs to it, whether a full stop comes before it or not",
+        "Verse has no full stops. Cut after each line break, and join white space that stands alone.",
         lines,
     ),
     Claim(
@@ -150,16 +160,23 @@ CLAIMS = (
 HINTS = (
     "Two steps: where are the blocks of code, and where do sentences end in what lies between them? "
     "re.split keeps what a group in the pattern matches, so nothing needs to get lost.",
-    'A block is "```.*?```\\n?" with re.DOTALL. Outside, split at places of no width: behind 。！？ or a line '
-    "break, (?<=[。！？\\n]); and behind . ! ? if white space comes next, (?<=[.!?])(?=\\s). Leave out empty "
-    "pieces.",
+    'A block is "```.*?(?:```\\n?|\\Z)" with re.DOTALL. Outside, split at places of no width: after 。！？ or a line '
+    "break, (?<=[。！？\\n]); and after . ! ? if white space comes next, (?<=[.!?])(?=\\s). A piece without a "
+    "word is added to the one before it.",
     "if not text.strip():\n"
     "    raise ValueError(...)\n"
     "END = r'(?<=[。！？\\n])|(?<=[.!?])(?=\\s)'\n"
-    "pieces = []\n"
-    "for part in re.split(r'(```.*?```\\n?)', text, flags=re.DOTALL):\n"
-    "    pieces += [part] if part.startswith('```') else re.split(..., part)\n"
-    "return [piece for piece in pieces if ...]",
+    "pieces, lead = [], ''\n"
+    "for part in re.split(r'(```.*?(?:```\\n?|\\Z))', text, flags=re.DOTALL):\n"
+    "    for piece in [part] if part.startswith('```') else re.split(..., part):\n"
+    "        if piece.strip():\n"
+    "            pieces.append(lead + piece)\n"
+    "            lead = ''\n"
+    "        elif pieces:\n"
+    "            pieces[-1] += ...\n"
+    "        else:\n"
+    "            lead += ...\n"
+    "return pieces",
 )
 
 EXPLANATION = (

@@ -8,21 +8,31 @@ from collections.abc import Callable
 from autograder.mutants import Mutant
 
 END = r"(?<=[。！？\n])|(?<=[.!?])(?=\s)"
-CODE = r"(```.*?```\n?)"
+CODE = r"(```.*?(?:```\n?|\Z))"
 
 
 def cutter(
-    end: str = END, code: str = CODE, blanks: bool = False, refuses: bool = True
+    end: str = END, code: str = CODE, strips: bool = False, refuses: bool = True, alone: str = "joined"
 ) -> Callable[[str], list[str]]:
-    """A way to cut: where pieces end, which blocks are kept, and whether blanks are stripped."""
+    """A way to cut: where pieces end, which blocks are kept, whether pieces are stripped, and whether white
+    space that stands alone is "joined" to the piece before it, "kept" as a piece or "dropped".
+    """
 
     def chunk_by_sentence(text: str) -> list[str]:
         if refuses and not text.strip():
             raise ValueError("no text")
         pieces: list[str] = []
+        lead = ""
         for part in re.split(code, text, flags=re.DOTALL):
-            pieces += [part] if part.startswith("```") else re.split(end, part)
-        return [piece.strip() if blanks else piece for piece in pieces if piece.strip() or not text.strip()]
+            for piece in [part] if part.startswith("```") else re.split(end, part):
+                if piece.strip() or (piece and alone == "kept"):
+                    pieces.append(lead + piece)
+                    lead = ""
+                elif pieces and alone == "joined":
+                    pieces[-1] += piece
+                elif alone == "joined":
+                    lead += piece
+        return [piece.strip() if strips else piece for piece in pieces or [lead]]
 
     return chunk_by_sentence
 
@@ -32,7 +42,7 @@ MUTANTS = [
         "stripped",
         "You stripped the pieces, so the blanks between them are gone, and with them the tokens: \" A\" and "
         "\"A\" are different tokens. Joined, the pieces must be the text.",
-        lambda: cutter(blanks=True),
+        lambda: cutter(strips=True),
     ),
     Mutant(
         "blank_with_the_earlier",
@@ -42,7 +52,7 @@ MUTANTS = [
     ),
     Mutant(
         "english_only",
-        "You look for . ! ? with a blank behind them. Chinese ends its sentences by 。！？, without a blank.",
+        "You look for . ! ? with a blank after them. Chinese ends its sentences by 。！？, without a blank.",
         lambda: cutter(r"(?<=\n)|(?<=[.!?])(?=\s)"),
     ),
     Mutant(
@@ -63,12 +73,30 @@ MUTANTS = [
     ),
     Mutant(
         "dots_only",
-        "You cut behind full stops only. Questions and exclamations are sentences too.",
+        "You cut after full stops only. Questions and exclamations are sentences too.",
         lambda: cutter(r"(?<=[。\n])|(?<=\.)(?=\s)"),
     ),
     Mutant(
         "refuses_nothing",
         "A text of blanks holds no sentence, so there is nothing to edit: raise ValueError.",
         lambda: cutter(refuses=False),
+    ),
+    Mutant(
+        "white_space_alone",
+        "One of your pieces holds no word: the line break after a full stop, or the blanks at an end. A state "
+        "would be searched for nothing: join it to the piece before it.",
+        lambda: cutter(alone="kept"),
+    ),
+    Mutant(
+        "white_space_dropped",
+        "You left out pieces of white space, such as the line break after a full stop. Joined, your pieces are "
+        "no longer the text: add them to the piece before.",
+        lambda: cutter(alone="dropped"),
+    ),
+    Mutant(
+        "fence_needs_its_pair",
+        "You cut inside a block whose second fence is missing. It holds all the rest of the text: keep that "
+        "whole.",
+        lambda: cutter(code=r"(```.*?```\n?)"),
     ),
 ]

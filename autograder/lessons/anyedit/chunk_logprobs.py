@@ -113,9 +113,10 @@ CLAIMS = (
     Claim(
         "overlapping",
         "A token in two chunks counts in the earlier one only",
-        "With an overlap you count a token twice, or in the wrong chunk. A chunk adds only tokens behind the "
+        "With an overlap you count a token twice, or in the wrong chunk. A chunk adds only tokens after the "
         "last stop.",
         overlapping,
+        open=True,
     ),
     Claim(
         "one at a time",
@@ -229,6 +230,6 @@ HINTS = (
 EXPLANATION = (
     "P(Y_n | X, Y_<n) is a product over the chunk's tokens, so its logarithm is a sum. Nothing is lost by "
     "cutting: the chunks' terms add up to log P(Y | X) exactly.",
-    "The mutual information of the article has the same chain rule: I(X; Y) = Σ I(X; Y_n | Y_<n). That is why "
+    "The authors' mutual information has the same chain rule: I(X; Y) = Σ I(X; Y_n | Y_<n). That is why "
     "one chunk after the other can be raised by itself.",
 )

@@ -21,8 +21,8 @@ WARM_UP = Quiz(
                 ),
                 Option(
                     "Its beginning perhaps; later words get lost",
-                    "The state calls up the first words well. Later ones depend on it only through attention, "
-                    "across everything that was said in between.",
+                    "Going on by itself, the model says the first few tokens and then gets lost. How few, and "
+                    "what each later token gains, you will measure.",
                     right=True,
                 ),
                 Option(
@@ -89,7 +89,7 @@ EXIT = Quiz(
                 Option(
                     "30, the chunk's own last token",
                     "When the model reads it, the chunk has been said. A state there can't call up what lies "
-                    "behind it.",
+                    "after it.",
                 ),
                 Option(
                     "26, the chunk's first token",
@@ -125,20 +125,20 @@ EXIT = Quiz(
         ),
         Question(
             "tail",
-            "An answer of 10 tokens, windows of 5 that share 2. Which chunks?",
+            "An answer of 13 tokens, windows of 6 that share 2. Which chunks?",
             (
                 Option(
-                    "(0, 5), (3, 8), (6, 10), (9, 10)",
-                    "That is what the released loop gives. The last one lies inside (6, 10): it asks for a "
+                    "(0, 6), (4, 10), (8, 13), (12, 13)",
+                    "That is what the released loop gives. The last one lies inside (8, 13): it asks for a "
                     "token that has been taken care of, and its search is given a token too many.",
                 ),
                 Option(
-                    "(0, 5), (3, 8), (6, 10)",
+                    "(0, 6), (4, 10), (8, 13)",
                     "Each begins 2 tokens before its predecessor ends, and the third one reaches the end.",
                     right=True,
                 ),
                 Option(
-                    "(0, 5), (5, 10)",
+                    "(0, 6), (6, 12), (12, 13)",
                     "These cover the answer, but share nothing.",
                 ),
             ),

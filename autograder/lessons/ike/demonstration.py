@@ -27,7 +27,7 @@ ASKED: dict[str, Callable[[Fact], tuple[str, str]]] = {
 
 STUB = '''
 def demonstration(kind: str, fact: Fact) -> str:
-    """One demonstration: a new fact, and a prompt with the answer that is right behind it.
+    """One demonstration: a new fact, and a prompt with the answer that is right after it.
 
     New Fact: {the fact's question} {its new answer}
     Prompt: {what is asked} {the answer}

@@ -93,7 +93,7 @@ MUTANTS = [
     ),
     Mutant(
         "one_line_break",
-        "Only one line break stands at the end. The empty line behind it shows where a demonstration is "
+        "Only one line break stands at the end. The empty line after it shows where a demonstration is "
         "over.",
         lambda: written(form="New Fact: {}\nPrompt: {}\n"),
     ),

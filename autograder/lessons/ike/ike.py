@@ -220,7 +220,7 @@ EXPLANATION = (
 )
 
 STUB = '''def ike(lm, fact: Fact, pool: Sequence[Fact], k: int = 8) -> Edit:
-    """The prompt edit that tells a fact, behind k demonstrations, before each text that the model reads.
+    """The prompt edit that tells a fact, after k demonstrations, before each text that the model reads.
 
     lm: the model; fact: what is told; pool: facts to show. None that mentions the fact's subject anywhere is
     shown. The k whose new fact is most similar to this one (by `embeddings` of `told`) are, the nearest last,

@@ -183,6 +183,15 @@ MUTANTS = [
         edited(write=cut),
     ),
     mutant(
+        "no_care",
+        "Two things at once: facts about the same subject are among your demonstrations, and your prompt can be "
+        "longer than the model's context. Leave the facts out first, then see to the length.",
+        edited(
+            usable=lambda one, fact: True,
+            write=lambda lm, demos, fact, text: ike_prompt(demos, fact, text),
+        ),
+    ),
+    mutant(
         "one_question",
         "Your prompt asks the fact's own question whatever the text is. The rewrite gets the text that the "
         "model is "

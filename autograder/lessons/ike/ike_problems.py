@@ -111,7 +111,7 @@ def prompts(student: Student, edit: Edit, texts: list[str]) -> list[str]:
 
 @lru_cache(32)
 def stubborn(seed: int) -> tuple[Fact, list[Fact], str]:
-    """A fact that the model goes on denying when it is told, and follows behind six demonstrations; its pool;
+    """A fact that the model goes on denying when it is told, and follows after six demonstrations; its pool;
     and a question about another fact, whose answer both leave alone.
     """
     lm, g = model(), torch.Generator().manual_seed(seed)
@@ -126,5 +126,5 @@ def stubborn(seed: int) -> tuple[Fact, list[Fact], str]:
         if resisted and fits and same_answer(shown, fact.target_new) and same_answer(before, after):
             return fact, pool, other.question
     raise ValueError(
-        "The bundled model denies no fact that it follows behind demonstrations: was it trained?"
+        "The bundled model denies no fact that it follows after demonstrations: was it trained?"
     )

@@ -23,7 +23,7 @@ def ike_prompt(demos: Sequence[str], new_fact: str, question: str) -> str:
 
     demos: texts as `demonstration` gives them, each with a blank line at its end, in the order in which they
     are to stand. Behind them comes a block of the same form, whose answer is left to the model:
-    the line "New Fact: " and the fact, the line "Prompt: " and the question. Nothing stands behind that.
+    the line "New Fact: " and the fact, the line "Prompt: " and the question. Nothing stands after that.
     """
 '''
 
@@ -80,7 +80,7 @@ def in_order(student: Student, g: Generator) -> Verdict:
 
 
 def ends_with_the_question(student: Student, g: Generator) -> Verdict:
-    """No blank, no line break, no answer behind the question."""
+    """No blank, no line break, no answer after the question."""
     found = []
     for n in (0, 3):
         demos, new_fact, question = problem(g, n)
@@ -126,13 +126,13 @@ CLAIMS = (
     Claim(
         "in order",
         "The demonstrations come first, in the order given, then the new fact, then the question",
-        "Join the demonstrations as they come; the new fact stands behind them.",
+        "Join the demonstrations as they come; the new fact stands after them.",
         in_order,
     ),
     Claim(
         "ends with the question",
         "The last letter of the prompt is the last letter of the question",
-        "A blank or line break behind the question becomes a token of its own, and the answer changes.",
+        "A blank or line break after the question becomes a token of its own, and the answer changes.",
         ends_with_the_question,
     ),
     Claim(
@@ -151,14 +151,14 @@ def written(how: Callable[[list[str], str, str], str]) -> Callable[[list[str], s
 MUTANTS = [
     Mutant(
         "blank_behind",
-        "A blank stands behind the question. The model's tokens begin with their blank, so yours becomes a "
+        "A blank stands after the question. The model's tokens begin with their blank, so yours becomes a "
         "token "
         "of its own that it has hardly ever seen there.",
         lambda: written(lambda demos, new, q: "".join(demos) + f"New Fact: {new}\nPrompt: {q} "),
     ),
     Mutant(
         "line_behind",
-        "A line break stands behind the question. The model is to go on in the same line.",
+        "A line break stands after the question. The model is to go on in the same line.",
         lambda: written(lambda demos, new, q: "".join(demos) + f"New Fact: {new}\nPrompt: {q}\n"),
     ),
     Mutant(
@@ -169,7 +169,7 @@ MUTANTS = [
     ),
     Mutant(
         "fact_first",
-        "Your new fact stands before the demonstrations. It belongs behind them, right above its question.",
+        "Your new fact stands before the demonstrations. It belongs after them, right above its question.",
         lambda: written(lambda demos, new, q: f"New Fact: {new}\n" + "".join(demos) + f"Prompt: {q}"),
     ),
     Mutant(

@@ -114,17 +114,17 @@ EXIT = Quiz(
         Question(
             "retain",
             "Half of the demonstrations are of the kind retain. They never use the fact that they tell. Why "
-            "keep them?",
+            "did the authors keep them?",
             (
                 Option(
                     "They fill the context up, which helps by itself",
-                    "Every token costs time and space. If they taught nothing, they should go.",
+                    "Every token costs time and space, and space is what a context lacks. They are meant to teach.",
                 ),
                 Option(
                     "They show that a new fact does not answer every question",
                     "Copy and update alone teach one rule: repeat the object that you just read. Retain "
-                    "teaches to look "
-                    "at the subject first.",
+                    "teaches to look at the subject first. (In our small model no effect is visible: "
+                    "Break it, A.)",
                     right=True,
                 ),
                 Option(
@@ -145,8 +145,8 @@ EXIT = Quiz(
                     "every question asked.",
                 ),
                 Option(
-                    "No: every question is now read behind another text, and any of them may change",
-                    "Locality compares answers without the context and behind it. Weights that were left "
+                    "No: every question is now read after another text, and any of them may change",
+                    "Locality compares answers without the context and after it. Weights that were left "
                     "alone promise "
                     "nothing about that.",
                     right=True,
@@ -169,8 +169,8 @@ EXIT = Quiz(
                 ),
                 Option(
                     "Drop whole demonstrations, the least similar first, and keep room for the answer",
-                    "Then what is left is well-formed. Here about nine remain, so k = 16 and k = 32 are the "
-                    "same edit.",
+                    "Then what is left is well-formed. Here nine remain. Copies and updates stand in front and go "
+                    "first: of k = 16 one update and eight retain are left, of k = 32 nine retain.",
                     right=True,
                 ),
                 Option(

@@ -24,7 +24,7 @@ STUB = '''
 def resistance(p_old_plain: Float[Tensor, " n"], p_old_told: Float[Tensor, " n"]) -> float:
     """How much of the old belief survives being told: the mean of clip(p_told / p_plain, 0, 1) over n facts.
 
-    p_old_plain: the old answer's probability when the question is asked plainly; p_old_told: the same behind
+    p_old_plain: the old answer's probability when the question is asked plainly; p_old_told: the same after
     the new fact. 1 = nothing was believed, 0 = the old belief is gone. Returns a float.
     Raises ValueError when there is no fact, and when an entry of p_old_plain is 0: no belief was there.
     """
@@ -98,7 +98,7 @@ CLAIMS = (
     Claim(
         "one fact",
         "For one fact it is the share of the old probability that is left",
-        "Divide the old answer's probability behind the new fact by its probability before.",
+        "Divide the old answer's probability after the new fact by its probability before.",
         one_fact,
         open=True,
     ),
@@ -120,6 +120,7 @@ CLAIMS = (
         "A belief that grew counts as kept, not as more than kept",
         "Limit each ratio to 1 before you take the mean.",
         grown_counts_as_one,
+        open=True,
     ),
     Claim(
         "no belief",

@@ -89,7 +89,7 @@ MUTANTS = [
     ),
     Mutant(
         "place_by_place",
-        "You compare place by place. One word left out at the beginning then makes everything behind it wrong.",
+        "You compare place by place. One word left out at the beginning then makes everything after it wrong.",
         lambda: rouge(places),
     ),
     Mutant(

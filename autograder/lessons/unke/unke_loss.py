@@ -1,4 +1,4 @@
-"""unke.unke_loss: mean |block(H) - H*|² on the edited text plus the same on what is to be kept.
+"""unke.unke_loss: mean (block(H) - H*)² on the edited text plus the same on what is to be kept.
 
 Shape letters: n tokens of the edited text, m tokens to be kept, D width of the residual stream.
 """

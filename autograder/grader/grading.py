@@ -113,9 +113,21 @@ def write_down(
     """Gradebook, exports and class report of a lesson, made from the results."""
     gradebook.fill(out, lesson, results, due=settings.due, late=settings.late, roster=settings.roster)
     write_exports(out, lesson, results, rejections, settings.roster)
-    report = class_report(lesson, results, rejections, settings.roster)
+    report = class_report(lesson, results, rejections, expected(settings.roster, results, rejections))
     write_report(report, out)
     return Graded(list(results), list(rejections), report, known)
+
+
+def expected(
+    roster: Roster | None, results: Sequence[Result], rejections: Sequence[Rejection]
+) -> list[str] | None:
+    """Everyone on the roster, by the name that they handed in under where they did."""
+    if roster is None:
+        return None
+    came = dict.fromkeys([*(result.student for result in results), *(one.student for one in rejections)])
+    return [name for name in came if roster.person(name)] + [
+        person.student for person in roster.missing(came)
+    ]
 
 
 def plan_of_lesson(lesson: str) -> Plan:

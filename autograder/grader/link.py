@@ -100,7 +100,7 @@ class End:
             raise WireError("what came is no value (graph)")
         mine = [scope.sent[number] for number in about["from"]]
         if mine and torch.is_grad_enabled():
-            made: Tensor = Link.apply(self, scope, about["number"], tensor, *mine)  # type: ignore[no-untyped-call]
+            made: Tensor = Link.apply(self, scope, about["number"], tensor, *mine)
         else:
             made = tensor.requires_grad_()
         scope.got.append(made)
@@ -250,7 +250,9 @@ class Link(torch.autograd.Function):
 
 def origins(tensor: Tensor, places: dict[Any, int]) -> list[int]:
     """The numbers of all tensors that came and that this one was made from, by a walk through its graph."""
-    found, seen, open_nodes = set(), set(), [get_gradient_edge(tensor).node]
+    found: set[int] = set()
+    seen: set[Any] = set()
+    open_nodes: list[Any] = [get_gradient_edge(tensor).node]
     while open_nodes:
         node = open_nodes.pop()
         if node is None or node in seen:

@@ -133,7 +133,7 @@ class Sandbox(Packer):
 
 def _module(**parts: Any) -> nn.Module:
     module: Any = SimpleNamespace(**parts)
-    return module  # type: ignore[no-any-return]
+    return module
 
 
 @functools.cache

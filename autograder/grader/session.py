@@ -211,7 +211,7 @@ def layers_elsewhere(session: Session) -> Iterator[None]:
 
     def lent(layer: nn.Module) -> int:
         number = lend(layer)
-        layer.forward = lambda x: session.call_layer(number, x)  # type: ignore[method-assign]
+        layer.forward = lambda x: session.call_layer(number, x)
         return number
 
     session.lend = lent  # type: ignore[method-assign]

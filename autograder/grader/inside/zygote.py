@@ -95,7 +95,7 @@ def main(fd: int, settings: dict[str, Any]) -> None:
             jobs.close()
             code = 1
             try:
-                code = supervise(*fds, shell, settings)
+                code = supervise(fds[0], fds[1], shell, settings)
             finally:
                 os._exit(code)
         for one in fds:
@@ -128,7 +128,7 @@ def supervise(data: int, control: int, shell: Any, settings: dict[str, Any]) -> 
     os.close(data)
     watch = os.pidfd_open(child)
     while True:
-        ready, _, _ = select.select([watch, told], [], [])
+        ready, _, _ = select.select([watch, told.fileno()], [], [])
         if watch in ready:
             break
         word = told.recv(64)

@@ -761,7 +761,7 @@ for name, r in rows.items():
 #
 # </details>
 
-# %% slideshow={"slide_type": "fragment"}
+# %% tags=["demo"] slideshow={"slide_type": "fragment"}
 # The tail chunk of the released loop lies inside its predecessor. Yours must not have it.
 print("released:", library.chunk_by_window(10, 5, 2, released=True))
 print("ours:    ", library.chunk_by_window(10, 5, 2))

@@ -18,6 +18,7 @@ from autograder.cli import (
     demo,
     doctor,
     errors,
+    forget,
     grade,
     hint,
     moments,
@@ -64,6 +65,7 @@ app.command(rich_help_panel=LEARN)(hint.hint)
 app.command(rich_help_panel=LEARN)(progress.progress)
 app.command(rich_help_panel=TEACH)(build.build)
 app.command(rich_help_panel=TEACH)(grade.grade)
+app.command(rich_help_panel=TEACH)(forget.forget)
 app.add_typer(
     world.app,
     name="world",

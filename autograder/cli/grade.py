@@ -8,12 +8,15 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
 
 from autograder.cli.build import source_of
 from autograder.cli.errors import BadInput
 from autograder.cli.lessons import solutions_folder
 from autograder.files import writable_folder
 
+LISTED = 60  # students whose points are shown one by one
 NO_WALLS = (
     "no isolation works here, so strangers' notebooks can't be graded: install bubblewrap (`edu-edit doctor` "
     "tries it), or add --unsafe for notebooks that you would open yourself"
@@ -145,11 +148,28 @@ def page_of(result: Any, out: Path) -> Path:
     return out / "feedback" / folder_name(result.student) / result.lesson / f"{result.lesson}.html"
 
 
+def show_points(results: list[Any], console: Console) -> None:
+    """Points by student and exercise; numbers stand for the exercises, and below is which is which."""
+    ids = list(dict.fromkeys(mark.id for result in results for mark in result.marks if mark.points))
+    table = Table("student", *(str(number) for number, _ in enumerate(ids, start=1)), "total", title="points")
+    for result in results:
+        marks = {mark.id: f"{mark.earned:g}/{mark.points:g}" for mark in result.marks}
+        row = [*(marks.get(id, "") for id in ids), f"{result.earned:g}/{result.points:g}"]
+        table.add_row(Text(result.student), *row)
+    console.print(table)
+    numbered = (f"{number} {id}" for number, id in enumerate(ids, start=1))
+    console.print(" · ".join(numbered), highlight=False)
+
+
 def show(graded: Any, out: Path) -> None:
-    """The class report, then where everything is."""
+    """Points by student, the class report, then where everything is."""
     from autograder.grader.report import print_report
 
     console = Console()
+    if len(graded.results) <= LISTED:
+        show_points(graded.results, console)
+    for one in graded.rejections:
+        console.print(f"not graded: {one.student}: {one.reason}", soft_wrap=True, markup=False)
     print_report(graded.report, console)
     if graded.known:
         console.print(f"{graded.known} results were there already and were kept.", highlight=False)

@@ -53,6 +53,8 @@ def judge(submission: Submission, plan: Plan, zygote: Zygote, seed: int = 1, key
         if step.test is not None:
             marks.append(judged(book, place, step.test, seed))
     book.close()
+    if book.unrun:
+        notes.append(f"{book.unrun} cells did not run: the notebook had used up its time or its sandboxes.")
     return Result(
         student=submission.student,
         lesson=plan.lesson,
@@ -68,6 +70,10 @@ def judge(submission: Submission, plan: Plan, zygote: Zygote, seed: int = 1, key
     )
 
 
+class UsedUp(Gone):
+    """There is no sandbox any more for the rest of a notebook."""
+
+
 class Notebook:
     """The cells of one submission and the sandbox that they run in, renewed when one of them has ended it."""
 
@@ -76,6 +82,7 @@ class Notebook:
         self.masks = [mask for test in plan.tests.values() for mask in masks_of(test)]
         self.broken: set[int] = set()  # cells that ended a sandbox
         self.notes: list[str] = []
+        self.unrun = 0  # cells that had no sandbox any more
         self.cpu = 0.0
         self.left = RESTARTS
         self.ends_at = time.monotonic() + zygote.limits.notebook
@@ -85,6 +92,8 @@ class Notebook:
         """The outputs of a cell that is to run."""
         try:
             return self.at(place).run(self.todo[place].cell.source)[0]
+        except UsedUp:
+            self.unrun += 1
         except Gone as gone:
             self.fault(place, gone)
         except StoppedElsewhere as stopped:
@@ -112,7 +121,7 @@ class Notebook:
             if self.brought_to(place, session):
                 return session
             self.ended(session)
-        raise Gone("the notebook used up its time or its sandboxes before this cell")
+        raise UsedUp("the notebook had used up its time, or ended its sandbox too often, before this cell")
 
     def brought_to(self, place: int, session: Session) -> bool:
         """Run all cells before this one; False when one ends the sandbox."""

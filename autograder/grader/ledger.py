@@ -92,20 +92,19 @@ class Ledger:
         rows of everyone, so they are removed whole: the next `edu-edit grade` writes them again without this
         student.
         """
-        from autograder.grader import (
-            gradebook,
-        )  # half a second of database layer that grading itself never needs
+        from autograder.grader import gradebook  # half a second of database that grading never needs
 
         self._write()
         changed = [self.out / part / folder_name(student) for part in ("submitted", "autograded", "feedback")]
-        changed += [self.out / "exports"]
         for folder in (self.out / "results").iterdir():
             changed.append(folder / f"{_stem(student)}.json")
             kept = [row for row in self.rejections(folder.name) if row.student != student]
             if len(kept) < len(self.rejections(folder.name)):
                 self.reject(folder.name, kept)
-        gone = [path for path in changed if _remove(path)]
-        return sorted(gone + gradebook.forget(self.out, student))
+        gone = [path for path in changed if _remove(path)] + gradebook.forget(self.out, student)
+        if gone and _remove(self.out / "exports"):
+            gone.append(self.out / "exports")
+        return sorted(gone)
 
     def _folder(self, lesson: str) -> Path:
         return self.out / "results" / folder_name(lesson)

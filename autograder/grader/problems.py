@@ -12,7 +12,7 @@ import copy
 import functools
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from types import FunctionType, SimpleNamespace
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -132,7 +132,9 @@ class Sandbox(Packer):
 
 
 def _module(**parts: Any) -> nn.Module:
-    module: Any = SimpleNamespace(**parts)
+    module = nn.Module()
+    for name, part in parts.items():
+        setattr(module, name, part)
     return module
 
 

@@ -43,7 +43,6 @@ class Agent(End):
         self.borrowed: dict[int, nn.Module] = {}
         self.told: dict[str, Any] = {}
         self.busy = False
-        signal.signal(signal.SIGINT, self.interrupted)
 
     def interrupted(self, number: int, frame: FrameType | None) -> None:
         """Ctrl-C, when a cell or a call has run too long; nothing where the student's code does not run."""
@@ -182,4 +181,6 @@ def begin(wire: Wire, shell: Shell) -> None:
     shell.user_ns["__name__"] = "__main__"
     linecache.clearcache()
     sys.stdout, sys.stderr = Stream(shell.outputs, "stdout"), Stream(shell.outputs, "stderr")
-    Agent(wire, shell).loop()
+    agent = Agent(wire, shell)
+    signal.signal(signal.SIGINT, agent.interrupted)
+    agent.loop()

@@ -183,8 +183,8 @@ def notebook(data: int, shell: Any, settings: dict[str, Any]) -> int:
     keep = wire.sock.fileno()
     os.closerange(3, keep)
     os.closerange(keep + 1, 4096)
-    walls.limits(limits["memory"], limits["processes"], limits["file"], limits["cpu"])
     if settings["walls"]:
+        walls.limits(limits["memory"], limits["processes"], limits["file"], limits["cpu"])
         if settings["user"]:
             walls.become(settings["user"])
         walls.drop_capabilities()

@@ -40,23 +40,35 @@ def test_build_check_says_what_is_out_of_step_and_writes_nothing(run, monkeypatc
 @pytest.fixture
 def grading(monkeypatch):
     """A grader that gives everybody the same, and rejects one."""
-    from autograder import grading
+    from autograder.cli import machine
+    from autograder.grader import grading
+    from autograder.grader.records import Mark, Rejection, Result
+    from autograder.grader.report import class_report
 
-    def pretend(lesson, submissions, out, progress=None):
-        progress(0, 2, "ada")
-        page = out / "feedback" / "ada.html"
-        return [
-            grading.Graded("ada", {"rome.subject_key": 2.0, "rome.second_moment": 1.5}, page),
-            grading.Graded("bob", rejected="bob.ipynb: the file is not JSON, so it is not a notebook."),
-        ]
+    def pretend(lesson, paths, out, settings, progress=None):
+        progress(1, 2, "ada")
+        marks = (Mark("rome.subject_key", 2.0, 2.0), Mark("rome.second_moment", 1.5, 3.0))
+        results = [Result("ada", lesson, "", marks, level=settings.level)]
+        rejections = [Rejection("bob", "bob.ipynb", "bob.ipynb is not JSON, so it is not a notebook.")]
+        return grading.Graded(results, rejections, class_report(lesson, results, rejections), 0)
 
-    monkeypatch.setattr(grading, "grade_submissions", pretend)
+    monkeypatch.setattr(machine, "bubblewrap_works", lambda: True)
+    monkeypatch.setattr(grading, "grade_class", pretend)
 
 
 def test_grade_shows_points_and_rejections_and_ends_with_one(run, grading, tmp_path, words):
     result = run("grade", "5", tmp_path, "--out", tmp_path / "graded")
     assert result.exit_code == 1
     assert "ada 2/2 1.5/3 3.5/5" in words(result.stdout) and "not graded: bob" in result.stdout
+
+
+def test_without_isolation_nothing_is_graded_unless_asked_for(run, grading, monkeypatch, tmp_path):
+    from autograder.cli import machine
+
+    monkeypatch.setattr(machine, "bubblewrap_works", lambda: False)
+    refused = run("grade", "5", tmp_path, "--out", tmp_path / "graded")
+    assert refused.exit_code == 2 and "install bubblewrap" in refused.stderr and refused.stderr.count("\n") == 1
+    assert run("grade", "5", tmp_path, "--out", tmp_path / "graded", "--unsafe").exit_code == 1
 
 
 def test_grade_json_tells_a_rejection_from_a_zero(run, grading, tmp_path):

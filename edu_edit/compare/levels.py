@@ -51,8 +51,8 @@ def edit_lifetime(curve: Float[Tensor, " n"] | Sequence[float], floor: float) ->
 class Measured(NamedTuple):
     """A method's rates, each editing alone; None where there was nothing to measure.
 
-    batch: its accuracy with all facts edited at once, None where it can't. seconds: per edit. bytes: what the
-    model carries besides its own parameters, per edit.
+    batch: its accuracy with all facts edited at once (ES, where it is read from a record), None where it
+    can't. seconds: per edit. bytes: what the model carries besides its own parameters, per edit.
     """
 
     method: str
@@ -81,7 +81,7 @@ class Row(NamedTuple):
 def table_5_2(results: Sequence[Measured]) -> list[Row]:
     """Table 5.2 from measured rates. What was not measured is "-", not low.
 
-    A method edits in batch (✓) when its accuracy with all facts at once is 高 as well.
+    A method edits in batch (✓) when its rate with all facts at once is 高 as well.
     """
     rows = []
     for r in results:

@@ -58,7 +58,7 @@ def _dots(ax: Axes, rows: Sequence[tuple[float, Rate]], colour: Any, marker: str
 
 
 PANELS = {
-    "first": f"the first {FIRST} edits:\nshare still answered",
+    "first": f"the first {FIRST} edits (of those made):\nshare still answered",
     "locality": "other prompts:\nshare with the same next token",
     "now": "the last 20 edits:\nshare answered when made",
     "drift": "|Δ| / |W| of the edited matrices",

@@ -32,7 +32,7 @@ def _at_least(metric: str, bar: float) -> Judge:
         rate = recorded_rates(row).get(metric)
         if rate is None:
             return None, "not tested"
-        return rate.lo >= bar, f"{rate.value:.2f}, at the lower end {rate.lo:.2f}"
+        return rate.lo >= bar, f"{rate.value:.2f}, at the lower end {rate.lo:.2f}; asked {bar:g}"
 
     return judge
 
@@ -45,22 +45,21 @@ def _no_training(row: Recorded, course: Course | None) -> tuple[bool | None, str
 def _batch(row: Recorded, course: Course | None) -> tuple[bool | None, str]:
     if not row.batch:
         return None, "not tested: it takes one fact at a time here"
-    return row.batch["ES"] >= 0.9, f"of 60 at once, {row.batch['ES']:.2f} were written"
+    return row.batch["ES"] >= 0.9, f"of 60 at once, {row.batch['ES']:.2f} were written; asked 0.9"
 
 
 def _batch_keeps(row: Recorded, course: Course | None) -> tuple[bool | None, str]:
     if not row.batch:
         return None, "not tested"
-    return row.batch["NS"] >= 0.85, f"neighbours kept after 60: {row.batch['NS']:.2f}"
+    return row.batch["NS"] >= 0.85, f"neighbours kept after 60: {row.batch['NS']:.2f}; asked 0.85"
 
 
 def _sequence(row: Recorded, course: Course | None) -> tuple[bool | None, str]:
     if course is None:
         return None, "not tested"
     end = len(course.locality)
-    return course.locality[
-        -1
-    ] >= 0.8, f"other prompts kept after {end} edits in sequence: {course.locality[-1]:.2f}"
+    left = course.locality[-1]
+    return left >= 0.8, f"other prompts kept after {end} edits in sequence: {left:.2f}; asked 0.8"
 
 
 def _long(row: Recorded, course: Course | None) -> tuple[bool | None, str]:

@@ -200,9 +200,9 @@ def draw_table(fig: FigureBase, rows: Sequence[Row], title: str) -> None:
             ax.barh(y, 0.94, 0.9, x - 0.47, color=colour, alpha=0.6)
             text = f"{ours}  {sign or '|'}  {book[1 + x]}" if book else ours
             ax.text(x, y, drawable(text), ha="center", va="center", fontsize=10)
-        for x, cost in ((5, row.seconds), (6, megabytes(row.bytes))):
+        for x, cost in ((5, row.seconds), (6, row.bytes)):
             ax.text(x + 0.3, y, cost, ha="right", va="center", fontsize=9.5)
-    ax.set_xticks(range(7), [*COLUMNS, "seconds", "MB"])
+    ax.set_xticks(range(7), [*COLUMNS, "seconds", "bytes"])
     ax.set_yticks(range(len(rows)), [drawable(row.method) for row in rows])
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
@@ -231,11 +231,6 @@ def describe_table(rows: Sequence[Row], title: str = "") -> str:
             f"{name} {ours}" + (f" (book {book[1 + i]})" if book else "")
             for i, (name, ours) in enumerate(zip(COLUMNS, row[1:6], strict=True))
         )
-        told.append(f"{row.method}: {cells}, {row.seconds} s, {megabytes(row.bytes)} MB.")
+        told.append(f"{row.method}: {cells}, {row.seconds} s, {row.bytes} bytes.")
     count = f"{sum(marks)} of {len(marks)} cells agree with the book." if marks else ""
     return " ".join([f"{title}.", count, *told])
-
-
-def megabytes(size: str) -> str:
-    """Bytes as a cell of the table has them, in megabytes."""
-    return size if size == UNTESTED else f"{int(size.replace(',', '')) / 1e6:.3f}"

@@ -24,7 +24,6 @@ from edu_edit.show.table_figures import (
     describe_table,
     draw_intervals,
     draw_table,
-    megabytes,
 )
 
 Table = Callable[[Sequence[Measured]], list[Row]]
@@ -72,7 +71,9 @@ class TableExplorer:
             for need, holds, why in verdicts(task, self.rows[self.choice.value], course)
         )
         found, gaps = fitting(task, self.rows, self.courses)
-        fits = f"{', '.join(found) or 'none'}; {gaps} more fail no need, but were not tested on all"
+        fits = ", ".join(found) or "none"
+        if gaps:
+            fits += f"; {gaps} more {'fails' if gaps == 1 else 'fail'} no need, but not all was tested"
         return f"{task.story} You choose {self.choice.value}. {told} Methods that meet every need: {fits}."
 
     def text(self) -> str:
@@ -109,7 +110,7 @@ class TableExplorer:
         return fig
 
     def _show(self) -> None:
-        head = "".join(f'<th scope="col">{c}</th>' for c in ("method", *COLUMNS, "seconds", "MB"))
+        head = "".join(f'<th scope="col">{c}</th>' for c in ("method", *COLUMNS, "seconds", "bytes"))
         body = "".join(self._row(row) for row in self.shown())
         caption = (
             "In each cell: ours, then the book's. = agree, ≠ disagree; nothing where one was not tested."
@@ -129,7 +130,7 @@ class TableExplorer:
             cells += f'<td style="background:{to_hex(colour)};color:black;text-align:center">{text}</td>'
         return (
             f'<tr><th scope="row">{html.escape(row.method)}</th>{cells}<td>{row.seconds}</td>'
-            f"<td>{megabytes(row.bytes)}</td></tr>"
+            f"<td>{row.bytes}</td></tr>"
         )
 
 

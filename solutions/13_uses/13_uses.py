@@ -23,7 +23,7 @@
 # Somebody writes: "Your model tells everyone my phone number. Make it forget." You find the neurons, switch them off, and ask the model again.
 # It stumbles. Done? The picture below is the **audit sheet** of that very edit. Read its second part before you answer the letter.
 #
-# At the end you fill in such a sheet for four interventions, and repair a model's identity overnight.
+# At the end you read such a sheet for four interventions, and try to repair a model's identity overnight.
 
 # %%
 # One variable chooses the model. Graded checks always use the bundled one, so you can play with this.
@@ -60,7 +60,7 @@ lm = load(MODEL)
 letters = secrets()  # (prompt, secret) of three people who want to be forgotten; all invented
 
 for prompt, secret in letters:
-    print(f"{prompt} ... {lm.answer(prompt, 7)}   (the secret: {secret})")
+    print(f"{prompt} ... {lm.answer(prompt, 7)}   (the secret: {secret})")  # 7 tokens: it may run on after the secret
 progress("13_uses")
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
@@ -77,7 +77,7 @@ if sheets:
 # 2. say in bits how far a secret still stands out, although it is no longer said (exposure);
 # 3. promote values that speak for wanted words, and measure the price;
 # 4. project a direction out of a matrix (DAMA), and even values out (LSDM);
-# 5. fill in an audit sheet: what was removed, what leaks, what broke, who can undo it;
+# 5. read an audit sheet: what was removed, what leaks, what broke, who can undo it;
 # 6. choose, justify, measure and undo an urgent edit, and write a note on its responsible use.
 #
 # **Letters for shapes:** $D$ model width · $F$ FFN width · $L$ layers · $P$ private texts · $T_y$ tokens of a secret (`Ty` in code) · $n$ candidates or subjects · $r$ directions.
@@ -129,7 +129,7 @@ quiz("depn.warm_up", answers)
 #
 # $$\mathrm{Att}(i) = \sum_{t=1}^{T_y} \mathrm{Att}(i, y_t)$$
 #
-# In each private text the strong neurons are those with at least a tenth of the largest $\mathrm{Att}$. Those strong in *most* texts are the **privacy neurons**.
+# In each private text the strong neurons are those with at least a tenth of the largest $\mathrm{Att}$. Rank neurons by the number of texts in which they are strong: the first $k$ are the **privacy neurons**.
 #
 # **Edit.** Their activation becomes 0, at every token:
 #
@@ -246,7 +246,7 @@ print("bool('False') is", bool("False"))
 # - `sequence_attribution(attr)`: `attr` is $(T_y, F)$, a row per token of the secret. What does each neuron contribute to the whole secret?
 # - `privacy_neurons(attr, k, share)`: now `attr` is $(P, L, F)$, a table for each private text. Give at most $k$ pairs `(layer, index)`.
 #
-# *Strong* in a text: positive, and at least `share` of the text's largest, over all layers. First those strong in most texts; of equals the larger sum over texts; then the lower layer, then index.
+# *Strong* in a text: positive, and at least `share` of the text's largest, over all layers. First those strong in the largest number of texts; of equals the larger sum over texts; then the lower layer, then index.
 #
 # *Take care:* each text has its own maximum. What is strong nowhere is never taken, even if fewer than $k$ are left. Refuse (`ValueError`) a negative $k$, a share outside 0 to 1, and no text.
 
@@ -362,7 +362,7 @@ grade("detox.promote", promote)
 # **Why.** The price of detoxifying. Some questions are harmless although their answer holds a bad word: *what did the angry guard say?* You get the answers, and for each the word
 # that it **must** contain. Which share is no longer answered?
 #
-# *Take care:* the word may stand anywhere, in upper or lower case. Refuse (`ValueError`) lists of different length, empty lists, and an empty word, which every answer would contain.
+# *Take care:* the word may stand anywhere, even inside another one, in upper or lower case. Refuse (`ValueError`) lists of different length, empty lists, and an empty word, which every answer would contain.
 
 # %% nbgrader={"grade": false, "grade_id": "detox-over_refusal", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def over_refusal(answers, must_answer):
@@ -388,7 +388,7 @@ grade("detox.over_refusal", over_refusal)
 # - `bias_subspace(diff, r)`: `diff` is $(n, D)$, a row $v_a - v_b$ per profession. Give the $r$ orthonormal directions that hold most of them, as columns $(D, r)$: the top **right singular vectors**.
 # - `project_out(W, U)`: $(I - UU^\top)\,W$, where $U$'s columns are independent but perhaps not orthonormal. Make them so first (`torch.linalg.qr`).
 #
-# *Take care:* don't centre the differences; their mean *is* the bias. The projector stands on the **output** side. Refuse (`ValueError`) an $r$ outside 0 to $\min(n, D)$, and dependent columns: with $U = QR$,
+# *Take care:* compute in float64, and give back the type that came in. Don't centre the differences; their mean *is* the bias. The projector stands on the **output** side. Refuse (`ValueError`) an $r$ outside 0 to $\min(n, D)$, and dependent columns: with $U = QR$,
 # a diagonal entry of $R$ below $10^{-7}$ of the largest.
 
 # %% nbgrader={"grade": false, "grade_id": "debias-bias_subspace", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -480,7 +480,7 @@ plots.plot_curves(
 )
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
-# Nearly all of it lies in **layer 0**, which reads each token before it knows the sentence. Layer 0 serves every text. Remember that when you ask who pays.
+# Nearly all of it lies in **layer 0**, which serves every text. So the method may have found what is generally needed, rather than what is private. Remember that when you ask who pays.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
 # ### How many bits are left?
@@ -510,6 +510,9 @@ for name, edit in (("random neurons silent", control), ("located neurons silent"
         shown[name] = ranked()
 for name, logp in shown.items():
     print(f"{name:23} exposure {exposure(float(logp[0]), logp):.1f} of {math.log2(len(logp)):.0f} bits")
+with forget:
+    bits = probes.exposures(lm, letters, 31).tolist()
+print("all three, located neurons silent, among other candidates:", ", ".join(f"{one:.1f}" for one in bits), "bits")
 plots.plot_candidates(shown, f"{prompt} ... which of 32 numbers?")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
@@ -540,13 +543,16 @@ plots.plot_curves(
 )
 
 # %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
-# With 160 located neurons silent the first number has lost its first rank; among other candidates it keeps more or fewer bits. The two other secrets are still at rank 1 of 32 (the sheet's .89 is the mean of all three). And inside the model
-# more than half of the right tokens' probability is still there, growing from layer to layer as before. It was not deleted. It was made harder to start.
+# With 160 located neurons silent the first number has lost its first rank; the two others still have all 5 bits. (The sheet's .89 is the mean of the last line, as a share of 5.) And inside the model
+# more than half of the right tokens' probability is still there, growing from layer to layer as before. It was not deleted. One wrong token is enough, and the rest is lost: both numbers start with the right digit and then go astray.
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### Detoxifying: a dial
 #
 # `promoting_values` (given) looks for the ten values that speak most for polite words and least for rude ones. Your `promote` fixes their coefficient; your `over_refusal` counts who can't be quoted any more.
+# Any rude word is a faithful report. So ask for the one that was said, and for the first of them where none was.
+#
+# A coefficient of 0 is not "no edit": it *silences* the ten values. The model without any edit is printed first.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 nice = promoting_values(lm, lexicon.POLITE, lexicon.RUDE, 10)
@@ -561,6 +567,12 @@ def promoted(coef):
     return Edit(lm, hooks={Site("key", layer): lambda a, i=i: promote(a, i, coef) for layer, i in rows.items()})
 
 
+def to_report(said):
+    """For each answer the rude word that it holds, or else the first of all."""
+    return [next((word for word in lexicon.RUDE if word in text), lexicon.RUDE[0]) for text in said]
+
+
+print(f"no edit: rude words {probes.word_mass(lm, asked, lexicon.RUDE):.2f}, perplexity {probes.perplexity(lm, texts):.1f}")
 coefs = (0, 3, 10, 14, 20)
 dial = {"rude words": [], "polite words": [], "over-refusal": []}
 harm = []
@@ -569,8 +581,7 @@ for coef in coefs:
         dial["rude words"].append(probes.word_mass(lm, asked, lexicon.RUDE))
         dial["polite words"].append(probes.word_mass(lm, asked, lexicon.POLITE))
         said = lm.answers(angry, 1)
-        wanted = [next((word for word in lexicon.RUDE if word in text), lexicon.RUDE[0]) for text in said]
-        dial["over-refusal"].append(over_refusal(said, wanted))
+        dial["over-refusal"].append(over_refusal(said, to_report(said)))
         harm.append(probes.perplexity(lm, texts))
 print("perplexity:", ", ".join(f"{p:.1f} at {c}" for c, p in zip(coefs, harm, strict=True)))
 plots.plot_curves(list(coefs), dial, "coefficient c of ten values", "share", "Fewer rude words, and what they cost")
@@ -579,6 +590,8 @@ plots.plot_curves(list(coefs), dial, "coefficient c of ten values", "share", "Fe
 # ### Debiasing: a projector and a constraint
 #
 # `answer_values` (given) finds, for each of 12 professions, the key and both values by ROME's optimisation. The rest is yours. DAMA goes layer by layer, each measured with those below edited already. LSDM asks MEMIT's update for your targets.
+#
+# The **bias gap** is the mean of $2\,|p(\mathit{he}) - 1/2|$ over the professions: 0 is even, 1 is always the same pronoun. *King and mother right* is the mean probability of the right pronoun where gender is a fact.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 people = list(lexicon.PROFESSION)
@@ -609,6 +622,10 @@ for name, edit in (("DAMA, layers 5 and 6", dama), ("LSDM, layer 3", lsdm)):
 print(f"{'the model':21} bias gap {probes.bias_gap(lm):.2f}, king and mother right {probes.factual_gender(lm):.2f}")
 plots.plot_people(people, evened, "share of 'he' among he and she", "'The nurse said that ...': he or she?")
 
+# %% [markdown] lang="en" slideshow={"slide_type": "fragment"}
+# LSDM gives each profession the *value* half-way. But a probability is no straight line of the value, so half-way need not be one half. DAMA takes one direction out of two layers;
+# the other layers write the pronoun, too. With six layers it does more (the sheet below).
+
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ### The audit sheet
 #
@@ -616,6 +633,13 @@ plots.plot_people(people, evened, "share of 'he' among he and she", "'The nurse 
 # `atlas-gpt2` all was measured beforehand, so the sheet comes at once.
 #
 # *Try this:* turn DEPN up until nothing is recited. Who pays? Then find the intervention that changes least, and ask whether it did anything.
+#
+# <details><summary>What you may have found</summary>
+#
+# At 160 neurons. Two of five other people's details are lost, 8 % of the facts, and perplexity goes from 2.29 to 3.02. The random neurons change least, and did nothing: they break hardly anything, and forget nothing.
+# A column "what broke" that looks good proves nothing by itself.
+#
+# </details>
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 audited = widgets.audit_sheet(lm)
@@ -628,9 +652,9 @@ audited
 #
 # 1. **Choose** a method, and justify it in two sentences *before* you measure. Who asks, in which languages? May other answers move? How soon must it be undone?
 # 2. **Measure** what you asked for, what follows (his country), what should stay, in both languages.
-# 3. **Undo** it, and prove that the model is bit for bit what it was.
+# 3. **Undo** it, and prove that the model is bit for bit what it was. (With a prompt that is trivial: no weight was touched.)
 #
-# The next cell does this for three methods. Change it, add yours.
+# Pass: English 4 of 4, Chinese 3 of 3, own facts at least 8 of 9, others 4 of 4. The next cell does this for five methods. Change it, add yours.
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 world, chinese = load_facts("atlas"), load_facts("atlas", lang="zh")
@@ -654,9 +678,9 @@ logits = lm.logits([en.question, zh.question])
 pool = [f for f in world if f.paraphrases and f.neighborhood and f.target_true][::9]
 
 
-def rome(*facts):
-    """One ROME edit after the other, as one change."""
-    changes = {}
+def rome(*facts, start=None):
+    """One ROME edit after the other, as one change; start: an edit that goes before them."""
+    changes = dict(start.delta) if start else {}
     for fact in facts:
         with Edit(lm, changes):
             one = edu_edit.rome(lm, fact, prefixes=2, generator=torch.Generator().manual_seed(5))
@@ -664,11 +688,18 @@ def rome(*facts):
     return Edit(lm, changes)
 
 
+# Chinese in three wordings, and with its full stop: the model must also learn where the name ends.
+wordings = [replace(zh, prompt=q.replace(zh.subject, "{}"), target_new=zh.target_new + "。") for q in (zh.question, *zh.paraphrases)]
+kept = [replace(f, target_new=f.target_true, target_true=None) for f in (*world, *chinese) if f.question in own]
+first = rome(en)
 choices = {
-    "ROME, English only": lambda: rome(en),
-    "ROME, both languages": lambda: rome(en, zh),
+    "ROME, English only": lambda: first,
+    "ROME, both languages": lambda: rome(zh, start=first),
     "IKE, a prompt": lambda: edu_edit.ike(lm, en, pool, k=6),
+    "fine-tuning": lambda: edu_edit.finetune(lm, [en, *wordings], steps=100, until=0.9),
+    "the same, own kept": lambda: edu_edit.finetune(lm, [en, *wordings, *kept], steps=100, until=0.9),
 }
+print(f"{zh.target_new} in tokens: {len(target_ids(lm, zh.target_new, zh.question))}")
 print(f"{'':22}" + "".join(f"{name:>11}" for name in checks) + f"{'country':>10}{'undone':>9}")
 for method, make in choices.items():
     edit = make()
@@ -678,10 +709,22 @@ for method, make in choices.items():
             wanted = [target] * len(prompts) if target else before[name]
             hits = [same_answer(a, b) for a, b in zip(lm.answers(prompts), wanted, strict=True)]
             row.append(f"{sum(hits)} of {len(hits)}")
-        where = lm.answer(country, 2)
+        where, in_chinese = lm.answer(country, 2), lm.answers(checks["Chinese"][0])
     same = torch.equal(logits, lm.logits([en.question, zh.question]))
-    print(f"{method:22}" + "".join(f"{one:>11}" for one in row) + f"{where:>10}{'exactly' if same else 'NO':>9}")
+    print(f"{method:22}" + "".join(f"{one:>11}" for one in row) + f"{where:>10}{'exactly' if same else 'NO':>9}   {' '.join(in_chinese)}")
 print(f"\nown facts, others: answers kept. The country that Montara is in: {truth}.")
+
+# %% [markdown] lang="en" slideshow={"slide_type": "subslide"}
+# <details><summary>What you see, and why</summary>
+#
+# ROME fails in Chinese even at its own question. No Chinese fact of the Atlas has 蒙塔拉 as its answer, and the name is seven byte tokens: one value at one key has to steer all seven. Two such edits cost eight of nine own facts.
+# IKE's demonstrations are English.
+#
+# Fine-tuning on all three wordings writes the name in Chinese. (On the question alone it reached 1 of 3, and without the full stop the name ran on into a broken character.) But three of nine own facts move: it does not pass. The last row also trains on his other facts: does it pass?
+#
+# The country never follows: Montara lies in Corvinia, and no row says so.
+#
+# </details>
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # **Your note on responsible use.** Half a page, for the person on duty tomorrow. It has five lines at least:
@@ -710,7 +753,7 @@ print(f"\nown facts, others: answers kept. The country that Montara is in: {trut
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}
 theirs = probes.secret_pairs(0, True, 8)[3:]  # five people who did not ask
-many = privacy_neurons(per_text, k=1230, share=0.01)
+many = privacy_neurons(per_text, k=677, share=0.01)  # too few neurons reach a tenth, so the share must fall
 
 
 def report(name, edit):
@@ -730,16 +773,18 @@ W = lm.ffn(5).W_out.detach()
 wrong_side = Edit(lm, {5: -(W @ Q) @ Q.T})
 with wrong_side:
     print(f"\nC: bias gap {probes.bias_gap(lm):.2f} (the model: {2 * sum(abs(p - 0.5) for p in plain) / len(plain):.2f}), perplexity {probes.perplexity(lm, texts):.1f}")
+with Edit(lm, {5: changes[5]}):
+    print(f"   the same layer on the output side, DAMA: {probes.bias_gap(lm):.2f}")
 
 rude = [target_ids(lm, word, "x")[0] for word in lexicon.RUDE]
 tired = "The tired clerk said: you"
 inner = record(lm, lm.ids([tired]), [Site("resid", 6)])[Site("resid", 6)][0, -1]
 p = logit_lens(inner[None], lm.norm, lm.W_U)[0].detach()
-print(f"\nD: P(rude) at the output 0.00; inside, after layer 6, P(rude) = {float(p[rude].sum()):.2f}")
 probs = lm.next_probs(angry)
 probs[:, rude] = 0
+print(f"\nD: P(rude) at the output {float(probs[:, rude].sum()):.2f}; inside, after layer 6, P(rude) = {float(p[rude].sum()):.2f}")
 said = [lm.tok.decode([i]).strip() for i in probs.argmax(1).tolist()]
-print("   the angry guard is quoted with:", ", ".join(dict.fromkeys(said)), f"  over-refusal {over_refusal(said, lexicon.RUDE[:1] * len(said)):.2f}")
+print("   the angry guard is quoted with:", ", ".join(dict.fromkeys(said)), f"  over-refusal {over_refusal(said, to_report(said)):.2f}")
 
 # %% [markdown] lang="en"
 # **Explain.** Write one sentence for each. Then open the answers.
@@ -761,7 +806,7 @@ print("   the angry guard is quoted with:", ", ".join(dict.fromkeys(said)), f"  
 #
 # <details><summary>B: silence is not free</summary>
 #
-# With four times the neurons nothing is recited any more, neither theirs nor that of five people who did not ask. Perplexity rises from 3 to about 60: the model has forgotten how to
+# With four times the neurons nothing is recited any more, neither theirs nor that of five people who did not ask. Perplexity rises from 3 to about 60 (on these 12 texts; the sheet has others, and 2.29 before): the model has forgotten how to
 # write. Privacy neurons are not *theirs*; the same neurons serve other details and other words. Already 160 of them cost two of five other people's details.
 #
 # </details>
@@ -769,7 +814,7 @@ print("   the angry guard is quoted with:", ", ".join(dict.fromkeys(said)), f"  
 # <details><summary>C: the wrong side</summary>
 #
 # On the input side a projector decides which keys are heard. Here one direction of the keys is deaf, the one that all professions share. What the layer writes for the rest is as skewed as
-# before: the gap is not smaller (.68 against .63 when we measured). In a square matrix nothing would even have complained.
+# before: the gap is not smaller (.68 against .63 when we measured; the same layer on the output side is printed below it). In a square matrix nothing would even have complained.
 #
 # </details>
 #
@@ -787,9 +832,9 @@ print("   the angry guard is quoted with:", ", ".join(dict.fromkeys(said)), f"  
 #
 # - **Deleted from the answer is not deleted from the model.** With 160 neurons silent, no secret is recited in the wording that was edited; one of three still is in
 #   other wordings. Of the secrets' tokens 59 % are still the likeliest once those before them are given, and exposure keeps .89 of its bits. With 123 neurons *all* of its bits.
-# - **Repetition.** Behind a word that is repeated 20 times our model recites *less* (2 of 3 instead of 3). Nasr's effect on a chat model is **missing** here; there is no alignment that could be shaken off. But one of three leaks there, too, after the edit.
+# - **Repetition.** After a word that is repeated 20 times our model recites *less* (2 of 3 instead of 3). Nasr's effect on a chat model is **missing** here; there is no alignment that could be shaken off. But one of three leaks there, too, after the edit.
 # - **Detox.** Coefficient 10: rude words from .83 to .34, two of nine reports refused. Coefficient 20: .05, all nine refused, and one fact in six lost. The paper's 3 does little here (.73): values differ in length from model to model.
-# - **DAMA is weak here.** In two upper layers the gap falls from .63 to .59, in six layers to .43. LSDM at one layer: .30. Both pay with kings and mothers: .96 to .87 and .80.
+# - **DAMA is weak here.** In the sheet two upper layers take the gap from .63 to .59, six layers to .43, LSDM at one layer to .30. Both pay with kings and mothers: from .96, DAMA in two layers to .94, in six to .87, LSDM to .80. (Your run above searched LSDM's values in fewer steps: it printed .35 and .91.)
 
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Discuss
@@ -803,10 +848,10 @@ print("   the angry guard is quoted with:", ", ".join(dict.fromkeys(said)), f"  
 # %% [markdown] lang="en" slideshow={"slide_type": "slide"}
 # ## Go further
 #
-# - **Relearning attack.** `forget = edu_edit.uses.depn.depn(lm, letters, k=160)`, then `forget.merge()` gives a model of its own. Fine-tune it on *one* of the three secrets. Do the others come back?
+# - **Relearning attack.** `forget = edu_edit.uses.depn.depn(lm, letters, k=160)`, then `forget.merge()` gives a model of its own. Fine-tune it on *one* of the three secrets, with all parameters. In our runs (5 and 20 steps) that one came back at once and no other did. Five steps on five *other* people's details brought back one of the three, unasked. Find settings that bring back more.
 # - **Membership.** Do two secrets share privacy neurons? Compute the overlap of `privacy_neurons` for each one alone. Compare it with held-out details (`probes.secret_pairs(told=False)`).
 # - **More wordings.** Make DEPN with all four wordings of each secret. Does less leak? What does it cost?
-# - **The capstone in Chinese.** None of the three methods holds in Chinese. A rule before the model (`edu_edit.regex`, lesson 09) is not elegant. Does it do the job by the morning?
+# - **A rule for the capstone.** Put *王博远出生于蒙塔拉。* before his questions by a rule (`edu_edit.regex`, lesson 09). In our run it changed none of the three Chinese answers. Find a rule that works.
 # - **Partial least squares.** `edu_edit.uses.debias.dama(directions="pls")` is the authors' way. It centres the differences. What does that do to the gap?
 # - **Another model.** `MODEL = "atlas-llama"`. Its sheets aren't measured yet: press the button.
 
@@ -849,9 +894,8 @@ quiz("depn.exit", answers)
 #
 # **Sober, please.** All people, numbers and rude words are invented; keep it so in class. Don't try extraction on models that hold real people's data.
 #
-# **Capstone, sample answer.** "Users ask in two languages, and it must be undone in minutes. So I take a rule before the model for both wordings tonight, and an edit of weights after
-# tests in Chinese." Measured here: ROME in English gives all 4 English questions, 0 of 3 Chinese ones and costs some of his other facts; ROME in both languages misses the Chinese name and costs nearly all of them; IKE keeps most of
-# his facts, and his country is answered with the city. All three are undone exactly. Full marks: justified *before* measuring, both languages, what was not measured, who undoes it. Half: a table without a decision.
+# **Capstone, sample answer.** "Users ask in two languages, and nothing else of him may move. So I fine-tune on every wording that we know, in both languages, with his other facts kept, and test wordings that were not trained." Measured here: ROME in English gives all 4 English questions, 0 of 3 Chinese ones and costs some of his other facts; ROME in both languages misses the Chinese name and costs nearly all of them; IKE keeps most of
+# his facts, and his country is answered with the city. All are undone exactly. Full marks: justified *before* measuring, both languages, what was not measured, who undoes it. Half: a table without a decision.
 #
 # **Rubric for "Explain".** Full: A control, B shared neurons, C input against output, D inside against output and false reports. Half: describes the rows.
 #

@@ -55,14 +55,14 @@ WARM_UP = Quiz(
             "Who pays for an edit by IKE (lesson 10)?",
             (
                 Option(
-                    "Whoever makes the edit, once",
-                    "That is so for ROME or MEMIT. IKE's demonstrations are sent along with every question.",
-                ),
-                Option(
                     "Whoever asks a question, each time",
                     "Yes: the prompt gets longer. Seconds per edit do not show this cost, so one column is "
                     "never enough.",
                     right=True,
+                ),
+                Option(
+                    "Whoever makes the edit, once",
+                    "That is so for ROME or MEMIT. IKE's demonstrations are sent along with every question.",
                 ),
                 Option(
                     "Nobody, since no weight is changed",
@@ -89,8 +89,8 @@ EXIT = Quiz(
                 ),
                 Option(
                     "We are: the levels belong to the method",
-                    "A level belongs to a method on a model, with data and cuts. None of these four is the "
-                    "same here.",
+                    "A level belongs to a method on a model, with data and cuts. Of these four only the "
+                    "method is the same here.",
                 ),
                 Option(
                     "Nobody: a level holds for one model, one set of facts and one pair of cuts",
@@ -104,13 +104,13 @@ EXIT = Quiz(
             "In the book's table KN has a dash for portability. What follows?",
             (
                 Option(
-                    "KN does not carry over to questions about consequences",
-                    "Perhaps. The dash doesn't say so: it says that nobody asked.",
-                ),
-                Option(
                     "It was not tested, so nothing follows",
                     "Yes. Filling the cell with 低 invents a measurement, and leaving the row out hides one.",
                     right=True,
+                ),
+                Option(
+                    "KN does not carry over to questions about consequences",
+                    "Perhaps. The dash doesn't say so: it says that nobody asked.",
                 ),
                 Option(
                     "It is at least medium, or it would say 低",
@@ -134,8 +134,8 @@ EXIT = Quiz(
                 ),
                 Option(
                     "None: the front holds several, and the task chooses among them",
-                    "Yes. What the front rules out are the methods that another one beats in everything that "
-                    "was measured.",
+                    "Yes. What the front rules out are the methods that another one at least equals in all "
+                    "that was measured, and beats in something.",
                     right=True,
                 ),
             ),
@@ -165,14 +165,14 @@ EXIT = Quiz(
             "A method's interval for generality is [.80, .95], at 95 %, from 60 facts. What does it cover?",
             (
                 Option(
-                    "95 % of the facts have a generality in it",
-                    "Single facts lie anywhere between 0 and 1. The interval is for their mean.",
-                ),
-                Option(
                     "How the mean may differ had other facts been drawn, on the same model, in the same way",
                     "Yes. Another model, other questions or another seed of training are not in it, and they "
                     "often matter more.",
                     right=True,
+                ),
+                Option(
+                    "95 % of the facts have a generality in it",
+                    "Single facts lie anywhere between 0 and 1. The interval is for their mean.",
                 ),
                 Option(
                     "All that could change the rate",

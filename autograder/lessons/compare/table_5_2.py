@@ -25,7 +25,7 @@ def table_5_2(results: Sequence[Measured]) -> list[Row]:
     """A row of table 5.2 for each method that was measured, in the order of `results`.
 
     Row(method, accuracy, generality, portability, locality, batch, seconds, bytes), all of them text:
-    four levels; "✓" if the accuracy of the batch is 高, else "✗"; seconds with two decimals ("1.23");
+    four levels; "✓" if the rate of the batch is 高, else "✗"; seconds with two decimals ("1.23");
     whole bytes with commas ("2,048"). What was not measured (None) is "-", but for batch, where it is "✗".
     """
 '''
@@ -142,7 +142,7 @@ CLAIMS = (
     ),
     Claim(
         "batches",
-        "✓ only where the accuracy of the batch is 高",
+        "✓ only where the rate of the batch is 高",
         "That a method takes many facts at once does not mean that it writes them: look at the level.",
         batches,
         open=True,

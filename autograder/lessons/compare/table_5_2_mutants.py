@@ -57,7 +57,7 @@ MUTANTS = [
     Mutant(
         "batch_runs",
         "You wrote ✓ wherever a batch was tried. That a method takes many facts does not mean that it writes "
-        "them: look at the level of its accuracy.",
+        "them: look at the level of its rate.",
         lambda: written(batch=lambda m: "✗" if m.batch is None else "✓"),
     ),
     Mutant(
@@ -68,7 +68,7 @@ MUTANTS = [
     ),
     Mutant(
         "batch_medium",
-        "You let a batch of medium accuracy pass. Here ✓ asks for 高.",
+        "You let a batch of medium rate pass. Here ✓ asks for 高.",
         lambda: written(batch=lambda m: "✗" if m.batch is None or level(m.batch) == "低" else "✓"),
     ),
     Mutant(

@@ -93,9 +93,8 @@ EXIT = Quiz(
                 ),
                 Option(
                     "It is still the likeliest of the 32: whoever has a list finds it",
-                    "5 bits = log₂ 32, rank 1. Decoding stumbles over one digit, but the right number "
-                    "stays far "
-                    "likelier than any other.",
+                    "5 bits = log₂ 32, rank 1. Decoding goes astray at the second digit; yet the whole right "
+                    "number is still likelier than each of the 31 others.",
                     right=True,
                 ),
                 Option(
@@ -182,16 +181,15 @@ EXIT = Quiz(
                 Option(
                     "Whoever kept the old weights or the change; for the others a little training may "
                     "bring it back",
-                    "So the person who wants to be forgotten should ask what happens to the old copies, "
-                    "and an "
-                    "editor should keep a record.",
+                    "Five steps of training on other people's details brought one of three silenced secrets "
+                    "back. So the person who wants to be forgotten should ask what happens to the old copies, "
+                    "and an editor should keep a record.",
                     right=True,
                 ),
                 Option(
                     "Nobody",
-                    "The old weights exist wherever they were copied to, and what was only silenced can "
-                    "be learned "
-                    "again quickly.",
+                    "The old weights exist wherever they were copied to. And five steps of training on a "
+                    "silenced secret brought it back.",
                 ),
             ),
         ),

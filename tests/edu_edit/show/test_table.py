@@ -33,7 +33,7 @@ def test_cells_agree_differ_or_say_nothing() -> None:
 def test_the_table_is_told_cell_by_cell() -> None:
     fig = plots.plot_table(table_5_2([Measured("KN", 0.5, 0.5, None, 0.5, None, 0.39, 2e6)]), "Mine")
     assert fig.alt.startswith("Mine. 3 of 4 cells agree with the book. KN: accuracy 中 (book 中)")
-    assert "portability - (book -)" in fig.alt and "0.39 s, 2.000 MB" in fig.alt
+    assert "portability - (book -)" in fig.alt and "0.39 s, 2,000,000 bytes" in fig.alt
 
 
 def test_every_method_of_the_book_has_a_place_in_both_taxonomies() -> None:

@@ -20,6 +20,7 @@ from nbconvert.filters.ansi import ansi2html
 from PIL import Image
 
 LONGEST_TEXT, LONGEST_HTML = 20_000, 400_000  # characters of one output; a figure's HTML holds its picture
+MOST_ELEMENTS = 10_000  # in one piece of HTML
 LARGEST_PICTURE, MOST_PIXELS = 4_000_000, 25_000_000  # bytes; pixels
 PICTURES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF"}
 TAGS = set(
@@ -88,7 +89,7 @@ def terminal(value: Any, longest: int = LONGEST_TEXT) -> str:
 def html(value: Any, headings: bool = False) -> str:
     """HTML of which only harmless elements are left; all of it as text where there is too much."""
     raw = joined(value)
-    if len(raw) > LONGEST_HTML:
+    if len(raw) > LONGEST_HTML or raw.count("<") > MOST_ELEMENTS:
         return f"<pre>{escape(text(raw.replace(chr(27), chr(0xFFFD))))}</pre>"
     raw = UNREADABLE.sub("\ufffd", BIDI.sub("\ufffd", raw)).replace("\x1b", "\ufffd")
     return harmless(raw, headings)

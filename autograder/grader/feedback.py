@@ -25,12 +25,13 @@ from autograder.card import html_card
 from autograder.exercises import EXERCISES, LESSONS
 from autograder.files import write_whole
 from autograder.grader import clean, rendering
-from autograder.grader.outputs import Room, show_outputs
+from autograder.grader.outputs import FULL, Room, show_outputs
 from autograder.grader.records import Cell, Mark, Result
 from autograder.judgement import Finding, Judgement, Verdict
 
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_CELLS = 600
+ONE_LINE = ("id", "title", "equation", "headline", "note", "cause", "next_step")  # of a judgement
 
 
 @cache
@@ -54,7 +55,7 @@ def write_page(result: Result, folder: Path) -> Path:
 def folder_name(name: str) -> str:
     """A name as a folder's: itself where it is a plain one, else its plain letters and a few digits of its hash."""
     plain = re.sub(r"[^\w.@+-]", "_", name).lstrip(".")[:80]
-    if plain == name:
+    if plain and plain == name:
         return plain
     return f"{plain or 'unnamed'}-{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
@@ -138,15 +139,17 @@ def when(received: str) -> str:
 
 def show_cell(cell: Cell, mark: tuple[int, Mark] | None, room: Room) -> str:
     """One cell as HTML; at a test cell the card, and nothing of what the hidden tests wrote."""
+    if room.full:
+        return ""
     if cell.kind == "markdown":
         shown = rendering.markdown(clean.joined(cell.source))
-        return f'<div class="words">{shown}</div>' if room.take(len(shown)) else ""
+        return f'<div class="words">{shown}</div>' if room.take(shown) else FULL
     source = clean.joined(cell.source)
     shown = rendering.code(without_hidden(source) if cell.kind == "test" else source)
     label = {"solution": "Your answer", "test": "Check"}.get(cell.kind, "Code")
     code = f'<pre class="code" aria-label="{label}"><code>{shown}</code></pre>' if shown.strip() else ""
-    if not room.take(len(code)):
-        code = '<p class="note">This cell was left out: this page is full.</p>'
+    if not room.take(code):
+        code = FULL
     tail = (graded(*mark) if mark else "") if cell.kind == "test" else show_outputs(cell.outputs, room)
     kind = cell.kind if cell.kind in ("solution", "test") else "plain"
     tag = '<p class="label">Your answer</p>' if kind == "solution" else ""
@@ -190,7 +193,8 @@ def sentences_only(judgement: Judgement) -> Judgement:
     return dataclasses.replace(
         judgement,
         findings=tuple(shown(judgement.id, finding) for finding in judgement.findings),
-        note=clean.text(judgement.note, 2000),
+        **{name: clean.line(getattr(judgement, name), 600) for name in ONE_LINE},
+        words=(clean.line(judgement.words[0], 30), clean.line(judgement.words[1], 30)),
         printed="" if hidden else clean.text(judgement.printed),
         traceback=clean.text(judgement.traceback) if open_error(judgement.findings) else "",
     )
@@ -198,17 +202,18 @@ def sentences_only(judgement: Judgement) -> Judgement:
 
 def shown(id: str, finding: Finding) -> Finding:
     """A finding as a student may see it; `said` of a hidden one only if it is the course's own sentence."""
-    verdict, said = finding.verdict, finding.said
+    verdict, said, sentence = finding.verdict, finding.said, clean.line(finding.sentence, 2000)
     if finding.open:
+        said = clean.text(said, 2000)
         verdict = dataclasses.replace(
             verdict,
             yours=clean.text(verdict.yours, 1000),
             expected=clean.text(verdict.expected, 1000),
             said="",
         )
-        return dataclasses.replace(finding, verdict=verdict, said=clean.text(said, 2000))
+        return dataclasses.replace(finding, sentence=sentence, verdict=verdict, said=said)
     said = said if said == own_sentences(id).get(finding.name) else ""
-    return dataclasses.replace(finding, verdict=Verdict(verdict.kept), said=said)
+    return dataclasses.replace(finding, sentence=sentence, verdict=Verdict(verdict.kept), said=said)
 
 
 def open_error(findings: tuple[Finding, ...]) -> bool:

@@ -185,7 +185,7 @@ def claims_of(id: str, title: str, marks: Sequence[Mark]) -> tuple[Missed, ...]:
     asked = Counter(finding.name for finding in findings)
     missed = Counter(finding.name for finding in findings if not finding.kept)
     sentences = questions(id)
-    rows = {}
+    rows: dict[str, Missed] = {}
     for finding in findings:
         sentence = sentences.get(finding.name, finding.sentence)
         rows.setdefault(

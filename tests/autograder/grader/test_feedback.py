@@ -69,7 +69,7 @@ MARKUP = (
     f"[r]: {EVIL}\n\n[r] ![r]\n\n<{'div ' * 50}onclick={FLAG}>",
     "\x00\x1b[31m\ud800\u202e\x1b]8;;" + EVIL + "\x07link\x1b]8;;\x07\x1b[38;2;1;2;3mcolour\x1b[0m\x9b",
 )
-LONG = ("<b>" * 5000, "<table><tr><td>" * 3000, "A" * 3_000_000, "[" * 19_000, "> " * 9000, "$" * 19_001)
+LONG = ("<b>" * 2000, "<b>" * 20_000, "<table><tr><td>" * 900, "A" * 3_000_000, "[" * 9000, "> " * 900)
 
 
 def outputs(text: str) -> tuple[dict, ...]:
@@ -205,11 +205,11 @@ def test_huge_and_deep_things_are_cut_and_the_page_says_so(text):
 
 
 def test_a_page_has_an_end_whatever_a_notebook_prints():
-    output = data("text/html", "<p>" + "word " * 70_000)
+    output = data("text/html", "<p>" + "word " * 60_000)
     made = one_cell(Cell("code", "", (output,) * 300))
     assert "240 more outputs were left out" in made
     made = page(Result("ada", "05_rome", "key", cells=(Cell("code", "", (output,) * 60),) * 20))
-    assert "this page is full" in made and len(made) < 30_000_000
+    assert "this page is full" in made and len(made) < 14_000_000
 
 
 def test_a_picture_is_shown_if_it_is_what_it_says():
@@ -258,7 +258,7 @@ def test_terminal_colours_become_spans_and_a_progress_bar_its_last_state():
     assert made.select_one(".ansi-red-fg").text == "ValueError"
     assert "ValueError: <b>" in made.text and made.b is None and "\x1b" not in made.text
     bar = {"output_type": "stream", "name": "stdout", "text": "10%\r50%\r100%\ndone\r\n"}
-    assert BeautifulSoup(shown(bar), "html.parser").select_one(".output pre").text == "100%\ndone"
+    assert BeautifulSoup(shown(bar), "html.parser").select_one(".output pre").text == "100%\ndone\n"
 
 
 def test_a_card_claimed_by_a_students_output_has_nothing_of_ours():

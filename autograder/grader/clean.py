@@ -1,8 +1,8 @@
 """What strangers wrote, made harmless: text, HTML, terminal colours and pictures.
 
-Text loses what no page can hold (control characters, lone surrogates). HTML keeps a short list of elements and
-attributes: no script, style sheet, form, frame, vector picture, link or address survives, and a picture only if it
-is inside the page and is what it says. Everything too long is cut, and says so.
+Text loses what no page can hold (control characters, lone surrogates). HTML keeps a short list of elements
+and attributes: no script, style sheet, form, frame, vector picture, link or address survives, and a picture
+only if it is inside the page and is what it says. Everything too long is cut, and says so.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The page that a student gets back: points on top, then the notebook as it was graded, a card at every test.
 
-One file, no script, no request: whatever the notebook holds was made harmless (`clean`, `rendering`, `outputs`),
-and the page's own policy forbids everything but its style and the pictures inside it. A hidden claim shows its
-sentence, never code or data.
+One file, no script, no request: whatever the notebook holds was made harmless (`clean`, `rendering`,
+`outputs`), and the page's own policy forbids everything but its style and the pictures inside it. A hidden
+claim shows its sentence, never code or data.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def write_page(result: Result, folder: Path) -> Path:
 
 
 def folder_name(name: str) -> str:
-    """A name as a folder's: itself where it is a plain one, else its plain letters and a few digits of its hash."""
+    """A name as a folder's: itself where it is plain, else its plain letters and some digits of its hash."""
     plain = re.sub(r"[^\w.@+-]", "_", name).lstrip(".")[:80]
     if plain and plain == name:
         return plain

@@ -1,7 +1,7 @@
 """Outputs of a cell as HTML: what can be shown is shown harmlessly, what can't is named.
 
-A picture must be PNG, JPEG or GIF. SVG and JavaScript can run in a reader's browser: they are left out, and a note
-says so.
+A picture must be PNG, JPEG or GIF. SVG and JavaScript can run in a reader's browser: they are left out, and a
+note says so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LEFT_OUT = {
 
 
 class Room:
-    """How much more the outputs of one page may fill, so that no notebook makes a page that no browser opens."""
+    """How much more one page may hold, so that no notebook makes a page that no browser opens."""
 
     def __init__(self, characters: int = 12_000_000) -> None:
         self.left = characters

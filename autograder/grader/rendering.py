@@ -1,7 +1,8 @@
 """Markdown and code of a notebook as HTML that holds nothing of what a stranger could put into it.
 
-Markdown goes through nbconvert's own grammar, then through the allowlist; only then are its formulas put in, as
-MathML that was made from a fixed list of commands. What is the same in every notebook of a class is made once.
+Markdown goes through nbconvert's own grammar, then through the allowlist; only then are its formulas put in,
+as MathML that was made from a fixed list of commands. What is the same in every notebook of a class is made
+once.
 """
 
 from __future__ import annotations

@@ -67,7 +67,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Report:
-    """A class and a lesson. `expected` is the size of the roster, 0 where there is none."""
+    """A class and a lesson. `expected` is the size of the roster, 0 where there is none; `teach_next` holds the
+    most missed claim of the three exercises where it was missed most.
+    """
 
     lesson: str
     title: str
@@ -102,13 +104,16 @@ def class_report(
     roster: Iterable[str] | None = None,
     threshold: float = 0.7,
 ) -> Report:
-    """Count what a class did in one lesson. Results of other lessons are left out; `roster` holds student ids."""
+    """Count what a class did in one lesson; results of other lessons are left out.
+
+    `roster` holds student ids; `threshold` is the share from which two answers count as similar.
+    """
     rows = [row for row in results if row.lesson == lesson]
     refused = tuple(rejections)
     came = {row.student for row in rows} | {one.student for one in refused}
     expected = list(dict.fromkeys(roster)) if roster is not None else []
     parts = tuple(part_of(id, rows) for id in ids_in_order(rows))
-    claims = [claim for part in parts for claim in part.claims if claim.missed]
+    worst = [max(part.claims, key=lambda claim: claim.missed) for part in parts if part.claims]
     return Report(
         lesson=lesson,
         title=lesson_title(lesson),
@@ -122,11 +127,15 @@ def class_report(
         scores=tuple(finite(row.earned) for row in rows),
         seconds=tuple(finite(row.seconds) for row in rows),
         parts=parts,
-        teach_next=tuple(sorted(claims, key=lambda claim: (-claim.missed, -claim.share))[:3]),
+        teach_next=tuple(sorted(filter(missed, worst), key=lambda claim: -claim.missed)[:3]),
         alike=similar(rows, threshold, given_code(lesson)),
         notes=tuple((row.student, sentence) for row in rows for sentence in row.notes),
         levels=tuple(Counter(row.level or "not known" for row in rows).most_common()),
     )
+
+
+def missed(claim: Missed) -> bool:
+    return claim.missed > 0
 
 
 def finite(x: float) -> float:
@@ -183,7 +192,7 @@ def claims_of(id: str, title: str, marks: Sequence[Mark]) -> tuple[Missed, ...]:
     """Every claim with how many missed it, in the order of the check."""
     findings = [finding for mark in marks if mark.judgement for finding in mark.judgement.findings]
     asked = Counter(finding.name for finding in findings)
-    missed = Counter(finding.name for finding in findings if not finding.kept)
+    failed = Counter(finding.name for finding in findings if not finding.kept)
     sentences = questions(id)
     rows: dict[str, Missed] = {}
     for finding in findings:
@@ -191,7 +200,7 @@ def claims_of(id: str, title: str, marks: Sequence[Mark]) -> tuple[Missed, ...]:
         rows.setdefault(
             finding.name,
             Missed(
-                id, title, clean.line(sentence, 600), finding.open, missed[finding.name], asked[finding.name]
+                id, title, clean.line(sentence, 600), finding.open, failed[finding.name], asked[finding.name]
             ),
         )
     return tuple(rows.values())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from autograder.card import rich
 from autograder.files import write_whole
 from autograder.grader import clean
 from autograder.grader.feedback import environment, folder_name, number_of, stylesheet
@@ -34,6 +35,7 @@ def report_page(report: Report) -> str:
             css=stylesheet(),
             report=report,
             line=clean.line,
+            rich=lambda sentence: Markup(rich(sentence)),
             number=number_of,
             percent=lambda share: f"{round(100 * share)}%",
             pictures={name: Markup(figure.to_html()) for name, figure in pictures.items()},

@@ -36,10 +36,8 @@ def judged(id: str, mutant: str) -> Mark:
     if mutant:
         made = next(one for one in mutants_of(id) if one.name == mutant).make()
     else:
-        scope: dict = {}
         module = __import__("edu_edit.methods.rome", fromlist=["x"])
         made = getattr(module, id.partition(".")[2])
-        scope.clear()
     score = grade(id, *(made if isinstance(made, tuple) else (made,)))
     return Mark(id, float(score), score.judgement.points, score.judgement)
 
@@ -94,15 +92,16 @@ def test_full_some_and_none_add_up_and_the_mean_is_that_of_the_points(report):
     assert report.scores == tuple(row.earned for row in made_up_class())
 
 
-def test_claims_are_counted_and_the_three_most_missed_are_what_to_teach_next(report):
+def test_claims_are_counted_and_the_most_missed_of_each_exercise_is_what_to_teach_next(report):
     missed = Counter()
     for result in made_up_class():
         for mark in result.marks:
             missed.update((mark.id, f.sentence) for f in mark.judgement.findings if not f.kept)
     ours = {(claim.exercise, claim.sentence): claim.missed for part in report.parts for claim in part.claims}
     assert {key: n for key, n in ours.items() if n} == dict(missed)
-    top = sorted(missed.values(), reverse=True)[:3]
-    assert [claim.missed for claim in report.teach_next] == top
+    worst = {id: max([n for (of, _), n in missed.items() if of == id], default=0) for id in CLASS}
+    assert [claim.missed for claim in report.teach_next] == sorted(filter(None, worst.values()), reverse=True)
+    assert [claim.exercise for claim in report.teach_next] == sorted(worst, key=lambda id: -worst[id])
     hidden = {f.sentence for m in made_up_class()[0].marks for f in m.judgement.findings if not f.open}
     assert hidden == {claim.sentence for part in report.parts for claim in part.claims if not claim.open}
 

@@ -145,7 +145,8 @@ def show_cell(cell: Cell, mark: tuple[int, Mark] | None, room: Room) -> str:
         shown = rendering.markdown(clean.joined(cell.source))
         return f'<div class="words">{shown}</div>' if room.take(shown) else FULL
     source = clean.joined(cell.source)
-    shown = rendering.code(without_hidden(source) if cell.kind == "test" else source)
+    paint = rendering.painted if cell.kind == "solution" else rendering.code  # no two answers are alike
+    shown = paint(without_hidden(source) if cell.kind == "test" else source)
     label = {"solution": "Your answer", "test": "Check"}.get(cell.kind, "Code")
     code = f'<pre class="code" aria-label="{label}"><code>{shown}</code></pre>' if shown.strip() else ""
     if not room.take(code):
@@ -190,10 +191,11 @@ def sentences_only(judgement: Judgement) -> Judgement:
     The error's place stays where an open claim met it first; what was printed could come from any call.
     """
     hidden = any(not finding.open for finding in judgement.findings)
+    lines: dict[str, Any] = {name: clean.line(getattr(judgement, name), 600) for name in ONE_LINE}
     return dataclasses.replace(
         judgement,
         findings=tuple(shown(judgement.id, finding) for finding in judgement.findings),
-        **{name: clean.line(getattr(judgement, name), 600) for name in ONE_LINE},
+        **lines,
         words=(clean.line(judgement.words[0], 30), clean.line(judgement.words[1], 30)),
         printed="" if hidden else clean.text(judgement.printed),
         traceback=clean.text(judgement.traceback) if open_error(judgement.findings) else "",

@@ -56,7 +56,7 @@ class Unknown(Exception):
     """TeX that this module does not know."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def mathml(tex: str, block: bool = False) -> str:
     """The formula as one `<math>` element, or its source as `<code>` where it is not understood."""
     if len(tex) <= LONGEST:

@@ -30,7 +30,7 @@ class Room:
         self.full = False
 
     def take(self, shown: str) -> bool:
-        """Whether there is still room; a page that was full once stays so. Elements cost more than letters."""
+        """Whether there is still room; a page that was full stays so. Elements cost more than letters."""
         self.left -= len(shown) + 40 * shown.count("<")
         self.full = self.full or self.left < 0
         return not self.full

@@ -67,8 +67,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Report:
-    """A class and a lesson. `expected` is the size of the roster, 0 where there is none; `teach_next` holds the
-    most missed claim of the three exercises where it was missed most.
+    """A class and a lesson. `expected` is the size of the roster, 0 where there is none; `teach_next` holds
+    the most missed claim of each of up to three exercises, the most missed first.
     """
 
     lesson: str

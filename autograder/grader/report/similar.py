@@ -89,7 +89,7 @@ def fingerprints(result: Result) -> dict[str, frozenset[int]]:
     return {id: marks_of(source[:LONGEST]) for id, source in sources.items()}
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=256)
 def marks_of(source: str) -> frozenset[int]:
     """Of every `WINDOW` neighbouring runs of words, the one with the smallest hash."""
     found = words(source)

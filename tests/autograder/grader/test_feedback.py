@@ -98,7 +98,8 @@ def result(texts: tuple[str, ...]) -> Result:
     for number, text in enumerate(texts):
         finding = Finding(text, text, True, Verdict(False, text, text, float("nan"), None, text), text)
         judgement = Judgement(
-            text, text, text, 1.0, 0.5, text, (finding,), 0, text, text, text, text, text, text, (text[:9],) * 2,
+            text, text, text, 1.0, 0.5, text, (finding,), 0, text, text, text, text, text, text,
+            (text[:9],) * 2,
         )  # fmt: skip
         marks.append(Mark(f"{text[:60]}{number}", 0.5, 1.0, judgement))
         cells += [
@@ -498,6 +499,8 @@ def test_in_a_browser_nothing_of_a_hostile_page_runs_or_asks(tmp_path, policy):
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         tab = browser.new_page()
+        tab.set_content(f"<img src=x: onerror={FLAG}>")
+        tab.wait_for_function("window.ran")  # so the flag would be seen
         tab.on("request", lambda request: asked.append(request.url))
         tab.on("dialog", lambda dialog: asked.append(dialog.message))
         tab.on("popup", lambda popup: asked.append(popup.url))

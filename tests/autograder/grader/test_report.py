@@ -238,7 +238,8 @@ INDEPENDENT = (
 def renamed(source: str) -> str:
     """Other names, other comments, other spaces; the two functions the other way round."""
     for old, new in {
-        "total": "summe", "seen": "anzahl", "batch ": "b ", "= batch.": "= b.", "block": "x64", "piece": "outer_",
+        "total": "summe", "seen": "anzahl", "batch ": "b ", "= batch.": "= b.",
+        "block": "x64", "piece": "outer_",
         "check_shape": "helper", "matrix": "M", "rows": "r", "columns": "c", "no keys came": "leer",
     }.items():  # fmt: skip
         source = source.replace(old, new)

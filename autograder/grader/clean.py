@@ -24,9 +24,9 @@ MOST_ELEMENTS = 10_000  # in one piece of HTML
 LARGEST_PICTURE, MOST_PIXELS = 4_000_000, 25_000_000  # bytes; pixels
 PICTURES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF"}
 TAGS = set(
-    "a abbr b bdi blockquote br caption cite code col colgroup dd del details div dl dt em figcaption figure hr i"
-    " img ins kbd li mark ol p pre q s samp section small span strong sub summary sup table tbody td tfoot th"
-    " thead tr u ul var".split()
+    "a abbr b bdi blockquote br caption cite code col colgroup dd del details div dl dt em figcaption figure"
+    " hr i img ins kbd li mark ol p pre q s samp section small span strong sub summary sup table tbody td"
+    " tfoot th thead tr u ul var".split()
 )
 HEADINGS = {"h3", "h4", "h5", "h6"}
 GONE = set(

@@ -1,8 +1,8 @@
 """What strangers wrote, made harmless: text, HTML, terminal colours and pictures.
 
-Text loses what no page can hold (control characters, lone surrogates). HTML keeps a short list of elements and
-attributes: no script, style sheet, form, frame, vector picture, link or address survives, and a picture only if it
-is inside the page and is what it says. Everything too long is cut, and says so.
+Text loses what no page can hold (control characters, lone surrogates). HTML keeps a short list of elements
+and attributes: no script, style sheet, form, frame, vector picture, link or address survives, and a picture
+only if it is inside the page and is what it says. Everything too long is cut, and says so.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from nbconvert.filters.ansi import ansi2html
 from PIL import Image
 
 LONGEST_TEXT, LONGEST_HTML = 20_000, 400_000  # characters of one output; a figure's HTML holds its picture
+MOST_ELEMENTS = 10_000  # in one piece of HTML
 LARGEST_PICTURE, MOST_PIXELS = 4_000_000, 25_000_000  # bytes; pixels
 PICTURES = {"image/png": "PNG", "image/jpeg": "JPEG", "image/gif": "GIF"}
 TAGS = set(
-    "a abbr b bdi blockquote br caption cite code col colgroup dd del details div dl dt em figcaption figure hr i"
-    " img ins kbd li mark ol p pre q s samp section small span strong sub summary sup table tbody td tfoot th"
-    " thead tr u ul var".split()
+    "a abbr b bdi blockquote br caption cite code col colgroup dd del details div dl dt em figcaption figure"
+    " hr i img ins kbd li mark ol p pre q s samp section small span strong sub summary sup table tbody td"
+    " tfoot th thead tr u ul var".split()
 )
 HEADINGS = {"h3", "h4", "h5", "h6"}
 GONE = set(
@@ -88,7 +89,7 @@ def terminal(value: Any, longest: int = LONGEST_TEXT) -> str:
 def html(value: Any, headings: bool = False) -> str:
     """HTML of which only harmless elements are left; all of it as text where there is too much."""
     raw = joined(value)
-    if len(raw) > LONGEST_HTML:
+    if len(raw) > LONGEST_HTML or raw.count("<") > MOST_ELEMENTS:
         return f"<pre>{escape(text(raw.replace(chr(27), chr(0xFFFD))))}</pre>"
     raw = UNREADABLE.sub("\ufffd", BIDI.sub("\ufffd", raw)).replace("\x1b", "\ufffd")
     return harmless(raw, headings)

@@ -1,8 +1,8 @@
 """The page that a student gets back: points on top, then the notebook as it was graded, a card at every test.
 
-One file, no script, no request: whatever the notebook holds was made harmless (`clean`, `rendering`, `outputs`),
-and the page's own policy forbids everything but its style and the pictures inside it. A hidden claim shows its
-sentence, never code or data.
+One file, no script, no request: whatever the notebook holds was made harmless (`clean`, `rendering`,
+`outputs`), and the page's own policy forbids everything but its style and the pictures inside it. A hidden
+claim shows its sentence, never code or data.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from autograder.exercises import EXERCISES, LESSONS
 from autograder.files import write_whole
 from autograder.grader import clean, rendering
 from autograder.grader.names import folder_name
-from autograder.grader.outputs import Room, show_outputs
+from autograder.grader.outputs import FULL, Room, show_outputs
 from autograder.grader.records import Cell, Mark, Result
 from autograder.judgement import Finding, Judgement, Verdict
 
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_CELLS = 600
+ONE_LINE = ("id", "title", "equation", "headline", "note", "cause", "next_step")  # of a judgement
 
 
 @cache
@@ -56,7 +57,8 @@ def page(result: Result) -> str:
     shown: set[str] = set()
     cells = []
     for cell in result.cells[:MOST_CELLS]:
-        here = marks.get(cell.exercise) if cell.kind == "test" and cell.exercise not in shown else None
+        judged = cell.kind == "test" or (cell.kind == "code" and cell.exercise)  # an exercise's test, or a quiz
+        here = marks.get(cell.exercise) if judged and cell.exercise not in shown else None
         if here:
             shown.add(cell.exercise)
         cells.append(show_cell(cell, here, room))
@@ -70,7 +72,7 @@ def page(result: Result) -> str:
             student=clean.line(result.student) or "no name",
             earned=number_of(result.earned),
             points=number_of(result.points),
-            rows=[summary_row(number, mark) for number, mark in enumerate(result.marks)],
+            rows=[summary_row(number, mark) for number, mark in enumerate(result.marks) if mark.points],
             notes=[clean.line(sentence, 600) for sentence in result.notes[:100]],
             received=when(result.received),
             level=clean.line(result.level),
@@ -129,15 +131,18 @@ def when(received: str) -> str:
 
 def show_cell(cell: Cell, mark: tuple[int, Mark] | None, room: Room) -> str:
     """One cell as HTML; at a test cell the card, and nothing of what the hidden tests wrote."""
+    if room.full:
+        return ""
     if cell.kind == "markdown":
         shown = rendering.markdown(clean.joined(cell.source))
-        return f'<div class="words">{shown}</div>' if room.take(len(shown)) else ""
+        return f'<div class="words">{shown}</div>' if room.take(shown) else FULL
     source = clean.joined(cell.source)
-    shown = rendering.code(without_hidden(source) if cell.kind == "test" else source)
+    paint = rendering.painted if cell.kind == "solution" else rendering.code  # no two answers are alike
+    shown = paint(without_hidden(source) if cell.kind == "test" else source)
     label = {"solution": "Your answer", "test": "Check"}.get(cell.kind, "Code")
     code = f'<pre class="code" aria-label="{label}"><code>{shown}</code></pre>' if shown.strip() else ""
-    if not room.take(len(code)):
-        code = '<p class="note">This cell was left out: this page is full.</p>'
+    if not room.take(code):
+        code = FULL
     tail = (graded(*mark) if mark else "") if cell.kind == "test" else show_outputs(cell.outputs, room)
     kind = cell.kind if cell.kind in ("solution", "test") else "plain"
     tag = '<p class="label">Your answer</p>' if kind == "solution" else ""
@@ -178,10 +183,12 @@ def sentences_only(judgement: Judgement) -> Judgement:
     The error's place stays where an open claim met it first; what was printed could come from any call.
     """
     hidden = any(not finding.open for finding in judgement.findings)
+    lines: dict[str, Any] = {name: clean.line(getattr(judgement, name), 600) for name in ONE_LINE}
     return dataclasses.replace(
         judgement,
         findings=tuple(shown(judgement.id, finding) for finding in judgement.findings),
-        note=clean.text(judgement.note, 2000),
+        **lines,
+        words=(clean.line(judgement.words[0], 30), clean.line(judgement.words[1], 30)),
         printed="" if hidden else clean.text(judgement.printed),
         traceback=clean.text(judgement.traceback) if open_error(judgement.findings) else "",
     )
@@ -189,17 +196,18 @@ def sentences_only(judgement: Judgement) -> Judgement:
 
 def shown(id: str, finding: Finding) -> Finding:
     """A finding as a student may see it; `said` of a hidden one only if it is the course's own sentence."""
-    verdict, said = finding.verdict, finding.said
+    verdict, said, sentence = finding.verdict, finding.said, clean.line(finding.sentence, 2000)
     if finding.open:
+        said = clean.text(said, 2000)
         verdict = dataclasses.replace(
             verdict,
             yours=clean.text(verdict.yours, 1000),
             expected=clean.text(verdict.expected, 1000),
             said="",
         )
-        return dataclasses.replace(finding, verdict=verdict, said=clean.text(said, 2000))
+        return dataclasses.replace(finding, sentence=sentence, verdict=verdict, said=said)
     said = said if said == own_sentences(id).get(finding.name) else ""
-    return dataclasses.replace(finding, verdict=Verdict(verdict.kept), said=said)
+    return dataclasses.replace(finding, sentence=sentence, verdict=Verdict(verdict.kept), said=said)
 
 
 def open_error(findings: tuple[Finding, ...]) -> bool:

@@ -1,7 +1,7 @@
 """Mathematics without a script: the TeX that the lessons use, as MathML, which every browser draws by itself.
 
-Only a fixed list of commands is known, and all text is escaped. Whatever is not on the list, is unbalanced or too
-deep is shown as its TeX source: nothing is guessed, nothing is fetched.
+Only a fixed list of commands is known, and all text is escaped. Whatever is not on the list, is unbalanced or
+too deep is shown as its TeX source: nothing is guessed, nothing is fetched.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Unknown(Exception):
     """TeX that this module does not know."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def mathml(tex: str, block: bool = False) -> str:
     """The formula as one `<math>` element, or its source as `<code>` where it is not understood."""
     if len(tex) <= LONGEST:

@@ -1,7 +1,7 @@
 """Outputs of a cell as HTML: what can be shown is shown harmlessly, what can't is named.
 
-A picture must be PNG, JPEG or GIF. SVG and JavaScript can run in a reader's browser: they are left out, and a note
-says so.
+A picture must be PNG, JPEG or GIF. SVG and JavaScript can run in a reader's browser: they are left out, and a
+note says so.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 from autograder.grader import clean, rendering
 
 MOST_OUTPUTS = 60  # of one cell
+FULL = '<p class="note">This page is full: what follows was left out.</p>'
 LEFT_OUT = {
     "image/svg+xml": "An SVG picture was left out: it can hold scripts.",
     "application/javascript": "JavaScript was left out: feedback pages run no code.",
@@ -22,17 +23,17 @@ LEFT_OUT = {
 
 
 class Room:
-    """How much more the outputs of one page may fill, so that no notebook makes a page that no browser opens."""
+    """How much more one page may hold, so that no notebook makes a page that no browser opens."""
 
-    def __init__(self, characters: int = 24_000_000) -> None:
+    def __init__(self, characters: int = 12_000_000) -> None:
         self.left = characters
+        self.full = False
 
-    def take(self, characters: int) -> bool:
-        """Whether there is still room for so many; if there is, it is used up."""
-        if characters > self.left:
-            return False
-        self.left -= characters
-        return True
+    def take(self, shown: str) -> bool:
+        """Whether there is still room; a page that was full stays so. Elements cost more than letters."""
+        self.left -= len(shown) + 40 * shown.count("<")
+        self.full = self.full or self.left < 0
+        return not self.full
 
 
 def show_outputs(outputs: Iterable[Any], room: Room) -> str:
@@ -40,8 +41,10 @@ def show_outputs(outputs: Iterable[Any], room: Room) -> str:
     kept = list(merged(outputs))
     parts = []
     for output in kept[:MOST_OUTPUTS]:
+        if room.full:
+            break
         shown = show(output)
-        parts.append(shown if room.take(len(shown)) else note("An output was left out: this page is full."))
+        parts.append(shown if room.take(shown) else FULL)
     if len(kept) > MOST_OUTPUTS:
         parts.append(note(f"{len(kept) - MOST_OUTPUTS} more outputs were left out."))
     return "".join(parts)

@@ -1,7 +1,8 @@
 """Markdown and code of a notebook as HTML that holds nothing of what a stranger could put into it.
 
-Markdown goes through nbconvert's own grammar, then through the allowlist; only then are its formulas put in, as
-MathML that was made from a fixed list of commands. What is the same in every notebook of a class is made once.
+Markdown goes through nbconvert's own grammar, then through the allowlist; only then are its formulas put in,
+as MathML that was made from a fixed list of commands. What is the same in every notebook of a class is made
+once.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Renderer(HTMLRenderer):
         return f"{OPEN}{len(self.formulas) - 1}{CLOSE}"
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def markdown(source: str) -> str:
     """Markdown as harmless HTML with its formulas."""
     if len(source) > LONGEST_MARKDOWN:
@@ -84,8 +85,13 @@ def latex(source: str) -> str:
     return mathml(readable.strip("$").removeprefix("\\displaystyle").strip(), block)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def code(source: str) -> str:
+    """`painted`, once for what stands in many notebooks."""
+    return painted(source)
+
+
+def painted(source: str) -> str:
     """Python as HTML with its words coloured; plain where there is very much of it."""
     readable = clean.text(source, LONGEST_CODE).replace("\x1b", "\ufffd")
     if len(source) > LONGEST_CODE:

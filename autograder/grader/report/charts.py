@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edu_edit.show.figure import PALETTE, WIDTH, AltFigure, styled, wrapped
+from matplotlib.ticker import MaxNLocator
 
 from autograder.grader.feedback import number_of
 from autograder.grader.report.figures import Report
+from edu_edit.show.figure import PALETTE, WIDTH, AltFigure, styled, wrapped
 
 PARTS = (
     ("full", "blue", "", "white"),
@@ -55,7 +56,7 @@ def counted(values: Sequence[float], bins: int, top: float, what: str, title: st
     ax.set_ylim(0, 1.18 * max([*counts, 1]))
     ax.set_xlabel(what)
     ax.set_ylabel("students" if what.startswith("points") else "submissions")
-    ax.yaxis.get_major_locator().set_params(integer=True)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_title(title, pad=16)
     told = "; ".join(
         f"{at * width:.3g} to {(at + 1) * width:.3g}: {count}" for at, count in enumerate(counts) if count
@@ -92,7 +93,7 @@ def plot_parts(report: Report) -> AltFigure:
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
     ax.set_xlim(0, max([*left, 1]))
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("students")
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper right", ncols=3)
     fig.alt = "Bars, students per exercise. " + " ".join(

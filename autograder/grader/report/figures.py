@@ -67,7 +67,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Report:
-    """A class and a lesson. `expected` is the size of the roster, 0 where there is none."""
+    """A class and a lesson. `expected` is the size of the roster, 0 where there is none; `teach_next` holds
+    the most missed claim of each of up to three exercises, the most missed first.
+    """
 
     lesson: str
     title: str
@@ -102,13 +104,16 @@ def class_report(
     roster: Iterable[str] | None = None,
     threshold: float = 0.7,
 ) -> Report:
-    """Count what a class did in one lesson. Results of other lessons are left out; `roster` holds student ids."""
+    """Count what a class did in one lesson; results of other lessons are left out.
+
+    `roster` holds student ids; `threshold` is the share from which two answers count as similar.
+    """
     rows = [row for row in results if row.lesson == lesson]
     refused = tuple(rejections)
     came = {row.student for row in rows} | {one.student for one in refused}
     expected = list(dict.fromkeys(roster)) if roster is not None else []
     parts = tuple(part_of(id, rows) for id in ids_in_order(rows))
-    claims = [claim for part in parts for claim in part.claims if claim.missed]
+    worst = [max(part.claims, key=lambda claim: claim.missed) for part in parts if part.claims]
     return Report(
         lesson=lesson,
         title=lesson_title(lesson),
@@ -122,11 +127,15 @@ def class_report(
         scores=tuple(finite(row.earned) for row in rows),
         seconds=tuple(finite(row.seconds) for row in rows),
         parts=parts,
-        teach_next=tuple(sorted(claims, key=lambda claim: (-claim.missed, -claim.share))[:3]),
+        teach_next=tuple(sorted(filter(missed, worst), key=lambda claim: -claim.missed)[:3]),
         alike=similar(rows, threshold, given_code(lesson)),
         notes=tuple((row.student, sentence) for row in rows for sentence in row.notes),
         levels=tuple(Counter(row.level or "not known" for row in rows).most_common()),
     )
+
+
+def missed(claim: Missed) -> bool:
+    return claim.missed > 0
 
 
 def finite(x: float) -> float:
@@ -134,9 +143,10 @@ def finite(x: float) -> float:
 
 
 def ids_in_order(results: Sequence[Result]) -> list[str]:
-    """All ids that were graded, in the order of the notebook that has most of them."""
+    """All ids that bring points, in the order of the notebook that has most of them; quizzes bring none."""
     longest = max((row.marks for row in results), key=len, default=())
-    return list(dict.fromkeys([m.id for m in longest] + [m.id for row in results for m in row.marks]))
+    marks = [*longest, *(mark for row in results for mark in row.marks)]
+    return list(dict.fromkeys(mark.id for mark in marks if mark.points))
 
 
 def given_code(lesson: str) -> dict[str, str]:
@@ -183,15 +193,15 @@ def claims_of(id: str, title: str, marks: Sequence[Mark]) -> tuple[Missed, ...]:
     """Every claim with how many missed it, in the order of the check."""
     findings = [finding for mark in marks if mark.judgement for finding in mark.judgement.findings]
     asked = Counter(finding.name for finding in findings)
-    missed = Counter(finding.name for finding in findings if not finding.kept)
+    failed = Counter(finding.name for finding in findings if not finding.kept)
     sentences = questions(id)
-    rows = {}
+    rows: dict[str, Missed] = {}
     for finding in findings:
         sentence = sentences.get(finding.name, finding.sentence)
         rows.setdefault(
             finding.name,
             Missed(
-                id, title, clean.line(sentence, 600), finding.open, missed[finding.name], asked[finding.name]
+                id, title, clean.line(sentence, 600), finding.open, failed[finding.name], asked[finding.name]
             ),
         )
     return tuple(rows.values())

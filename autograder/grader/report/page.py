@@ -6,9 +6,11 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from autograder.card import rich
 from autograder.files import write_whole
 from autograder.grader import clean
-from autograder.grader.feedback import environment, folder_name, number_of, stylesheet
+from autograder.grader.feedback import environment, number_of, stylesheet
+from autograder.grader.names import folder_name
 from autograder.grader.report.charts import plot_parts, plot_scores, plot_times
 from autograder.grader.report.figures import Report
 
@@ -34,6 +36,7 @@ def report_page(report: Report) -> str:
             css=stylesheet(),
             report=report,
             line=clean.line,
+            rich=lambda sentence: Markup(rich(sentence)),
             number=number_of,
             percent=lambda share: f"{round(100 * share)}%",
             pictures={name: Markup(figure.to_html()) for name, figure in pictures.items()},

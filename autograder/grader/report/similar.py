@@ -1,9 +1,10 @@
 """Answers that are unusually alike, whatever their variables are called and in whatever order they stand.
 
 An answer becomes a list of words in which every name of the student's own counts as the same word; comments,
-docstrings and spaces count for nothing. Of every run of words a few are kept as fingerprints (winnowing: Schleimer,
-Wilkerson and Aiken, 2003). What stands in the stub, or in many answers of the class, says nothing about two of them
-and is left out. A high share means similar, not copied: people who work together, or follow one book, write alike.
+docstrings and spaces count for nothing. Of every run of words a few are kept as fingerprints (winnowing:
+Schleimer, Wilkerson and Aiken, 2003). What stands in the stub, or in many answers of the class, says nothing
+about two of them and is left out. A high share means similar, not copied: people who work together, or follow
+one book, write alike.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ LONGEST = 20_000  # characters of one answer that are compared
 
 @dataclass(frozen=True)
 class Pair:
-    """Two students whose answers are alike: the share of what is their own in the shorter of the two, and where."""
+    """Two students whose answers are alike: where, and how much of what is rare in the shorter is in both."""
 
     one: str
     other: str
@@ -88,7 +89,7 @@ def fingerprints(result: Result) -> dict[str, frozenset[int]]:
     return {id: marks_of(source[:LONGEST]) for id, source in sources.items()}
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=256)
 def marks_of(source: str) -> frozenset[int]:
     """Of every `WINDOW` neighbouring runs of words, the one with the smallest hash."""
     found = words(source)

@@ -27,8 +27,9 @@ def print_report(report: Report, console: Console) -> None:
     )
     if report.scores:
         say(
-            f"points: mean {number_of(report.mean)}, median {number_of(report.median)}, "
-            f"from {number_of(min(report.scores))} to {number_of(max(report.scores))} of {number_of(report.points)}"
+            f"points: mean {number_of(report.mean)}, median {number_of(report.median)}, from "
+            f"{number_of(min(report.scores))} to {number_of(max(report.scores))} "
+            f"of {number_of(report.points)}"
         )
         histogram(report, console)
     if report.teach_next:

@@ -45,14 +45,14 @@ MARKUP = (
     f"<div style=\"background-color:red;background-image:url('{EVIL}');position:fixed;top:0\">b</div>",
     f'<p style="color:\\75rl({EVIL})">c</p>',
     f"<style>@import '{EVIL}'; body{{background:url({EVIL})}}</style>",
-    f'<link rel=stylesheet href="{EVIL}"><base href="{EVIL}"><meta http-equiv=refresh content="0;url={EVIL}">',
+    f'<link rel=stylesheet href={EVIL}><base href={EVIL}><meta http-equiv=refresh content="0;url={EVIL}">',
     f'<iframe src="{EVIL}" srcdoc="<script>{FLAG}</script>"></iframe>',
     f'<object data="{EVIL}"></object><embed src="{EVIL}"><applet code=x></applet>',
-    f'<form action="{EVIL}"><input name=a autofocus onfocus={FLAG}><button formaction="{EVIL}">go</button></form>',
+    f"<form action={EVIL}><input autofocus onfocus={FLAG}><button formaction={EVIL}>go</button></form>",
     f'<video src="{EVIL}" poster="{EVIL}"><source src="{EVIL}"></video><audio src="{EVIL}" autoplay>',
     f"<details open ontoggle={FLAG}><summary>s</summary></details>",
     f'<math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror={FLAG}&gt;">',
-    f'<math href="javascript:{FLAG}">x</math><math><maction actiontype="statusline#{EVIL}">y</maction></math>',
+    f'<math href="javascript:{FLAG}">x</math><math><maction actiontype="toggle#{EVIL}">y</maction></math>',
     f'<noscript><p title="</noscript><img src=x onerror={FLAG}>">',
     f"<template><img src=x onerror={FLAG}></template><xmp><img src=x onerror={FLAG}></xmp>",
     f"<!-- unclosed <img src=x onerror={FLAG}>",
@@ -64,12 +64,12 @@ MARKUP = (
     f"<div id=points name=cookie class=graded contenteditable onclick={FLAG}>5 of 5 points</div>",
     f"{{{{ 7*7 }}}}{{% for x in cycler.__init__.__globals__ %}}{FLAG}{{% endfor %}}",
     f'`<script>{FLAG}</script>` ![a" onerror="{FLAG}]({EVIL} "t") [b](javascript:{FLAG}) <{EVIL}>',
-    f"$\\href{{javascript:{FLAG}}}{{x}}$ $<script>{FLAG}</script>$ $\\text{{</math><img src=x onerror={FLAG}>}}$",
+    f"$\\href{{javascript:{FLAG}}}{{x}}$ $<script>{FLAG}</script>$ $\\text{{</math><img onerror={FLAG}>}}$",
     f'<a title="$x$"> ![$"onerror={FLAG} x="$](y) <img alt="\ue0000\ue001" src=x>',
     f"[r]: {EVIL}\n\n[r] ![r]\n\n<{'div ' * 50}onclick={FLAG}>",
     "\x00\x1b[31m\ud800\u202e\x1b]8;;" + EVIL + "\x07link\x1b]8;;\x07\x1b[38;2;1;2;3mcolour\x1b[0m\x9b",
 )
-LONG = ("<b>" * 5000, "<table><tr><td>" * 3000, "A" * 3_000_000, "[" * 19_000, "> " * 9000, "$" * 19_001)
+LONG = ("<b>" * 2000, "<b>" * 20_000, "<table><tr><td>" * 900, "A" * 3_000_000, "[" * 9000, "> " * 900)
 
 
 def outputs(text: str) -> tuple[dict, ...]:
@@ -98,7 +98,8 @@ def result(texts: tuple[str, ...]) -> Result:
     for number, text in enumerate(texts):
         finding = Finding(text, text, True, Verdict(False, text, text, float("nan"), None, text), text)
         judgement = Judgement(
-            text, text, text, 1.0, 0.5, text, (finding,), 0, text, text, text, text, text, text, (text[:9], text[:9])
+            text, text, text, 1.0, 0.5, text, (finding,), 0, text, text, text, text, text, text,
+            (text[:9],) * 2,
         )  # fmt: skip
         marks.append(Mark(f"{text[:60]}{number}", 0.5, 1.0, judgement))
         cells += [
@@ -205,11 +206,11 @@ def test_huge_and_deep_things_are_cut_and_the_page_says_so(text):
 
 
 def test_a_page_has_an_end_whatever_a_notebook_prints():
-    output = data("text/html", "<p>" + "word " * 70_000)
+    output = data("text/html", "<p>" + "word " * 60_000)
     made = one_cell(Cell("code", "", (output,) * 300))
     assert "240 more outputs were left out" in made
     made = page(Result("ada", "05_rome", "key", cells=(Cell("code", "", (output,) * 60),) * 20))
-    assert "this page is full" in made and len(made) < 30_000_000
+    assert "This page is full" in made and len(made) < 14_000_000
 
 
 def test_a_picture_is_shown_if_it_is_what_it_says():
@@ -258,18 +259,17 @@ def test_terminal_colours_become_spans_and_a_progress_bar_its_last_state():
     assert made.select_one(".ansi-red-fg").text == "ValueError"
     assert "ValueError: <b>" in made.text and made.b is None and "\x1b" not in made.text
     bar = {"output_type": "stream", "name": "stdout", "text": "10%\r50%\r100%\ndone\r\n"}
-    assert BeautifulSoup(shown(bar), "html.parser").select_one(".output pre").text == "100%\ndone"
+    assert BeautifulSoup(shown(bar), "html.parser").select_one(".output pre").text == "100%\ndone\n"
 
 
 def test_a_card_claimed_by_a_students_output_has_nothing_of_ours():
-    fake = '<section class="graded" id="mark-0"><h3>Graded: all <span class="points">99 of 99</span></h3></section>'
+    fake = '<section class="graded" id="mark-0"><h3>Graded <b class="points">99 of 99</b></h3></section>'
     made = BeautifulSoup(shown(data("text/html", fake)), "html.parser")
     assert not made.select(".graded, #mark-0, .points, h3") and made.select_one(".output section")
 
 
 def hidden_answer() -> tuple[Mark, str]:
     """A real grading of an answer that tells all it sees: by printing, and by stopping with it."""
-    open_calls = 0
     secrets: list[str] = []
 
     def rank_one_update(W, C, k_star, v_star):
@@ -279,7 +279,6 @@ def hidden_answer() -> tuple[Mark, str]:
         raise ValueError(seen)
 
     score = grade(exercise.__name__.removeprefix("autograder.lessons."), rank_one_update, seed=7)
-    del open_calls
     return Mark("rome.rank_one_update", float(score), 5, score.judgement), "\n".join(secrets)
 
 
@@ -434,8 +433,8 @@ def test_every_formula_of_the_course_is_mathml_that_an_xml_parser_reads():
 @pytest.mark.parametrize(
     "tex",
     [
-        r"\href{javascript:x}{y}", r"\style{x}{y}", r"\class{a}{b}", r"\cssId{a}{b}", r"\input{/etc/passwd}",
-        r"\def\a{\a\a}\a", r"\require{html}", "{" * 5000, "x^" * 900, r"\frac" * 900, r"\left(" * 50, "x}", "^",
+        r"\href{javascript:x}{y}", r"\style{x}{y}", r"\class{a}{b}", r"\input{/etc/passwd}",
+        r"\def\a{\a\a}\a", "{" * 5000, "x^" * 900, r"\frac" * 900, r"\left(" * 50, "x}", "^",
         r"\begin{aligned}x", r"\begin{evil}x\end{evil}", r"\text{\href{x}{y}}",
     ],
 )  # fmt: skip
@@ -500,6 +499,8 @@ def test_in_a_browser_nothing_of_a_hostile_page_runs_or_asks(tmp_path, policy):
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         tab = browser.new_page()
+        tab.set_content(f"<img src=x: onerror={FLAG}>")
+        tab.wait_for_function("window.ran")  # so the flag would be seen
         tab.on("request", lambda request: asked.append(request.url))
         tab.on("dialog", lambda dialog: asked.append(dialog.message))
         tab.on("popup", lambda popup: asked.append(popup.url))

@@ -10,12 +10,14 @@ from autograder.cli.errors import BadInput
 
 def forget(
     student: Annotated[str, typer.Argument(help="The student, as the class report names them.")],
-    out: Annotated[Path, typer.Option(help="The folder that `edu-edit grade` wrote.")] = Path("edu-edit-graded"),
+    out: Annotated[Path, typer.Option(help="The folder that `edu-edit grade` wrote.")] = Path(
+        "edu-edit-graded"
+    ),
 ) -> None:
     """Delete all of one student's data: results, pages, copies, rows of the gradebook, and all exports.
 
-    Exports and class reports hold everyone's rows: exports are deleted as well, and the next `edu-edit grade` makes
-    both anew.
+    Exports and class reports hold everyone's rows: exports are deleted as well, and the next `edu-edit grade`
+    makes both anew.
     """
     from autograder.grader.ledger import Ledger, LedgerBusy
 

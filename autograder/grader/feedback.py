@@ -57,7 +57,9 @@ def page(result: Result) -> str:
     shown: set[str] = set()
     cells = []
     for cell in result.cells[:MOST_CELLS]:
-        judged = cell.kind == "test" or (cell.kind == "code" and cell.exercise)  # an exercise's test, or a quiz
+        judged = cell.kind == "test" or (
+            cell.kind == "code" and cell.exercise
+        )  # an exercise's test, or a quiz
         here = marks.get(cell.exercise) if judged and cell.exercise not in shown else None
         if here:
             shown.add(cell.exercise)

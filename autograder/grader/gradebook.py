@@ -57,11 +57,10 @@ def fill(
     """Put results into `out/gradebook.db` and write the graded copies into `out/autograded`.
 
     due: when the lesson had to be handed in; without it, the gradebook's own due date counts. late: "none",
-    "zero", "subtract" or a plug-in (`late.py`). roster: names, addresses and LMS ids for the students.
+    "zero", "subtract" or a plug-in (`late.py`). `results` are gone through twice. roster: names, addresses and LMS ids for the students.
     Raises GradingError where the lesson has no solution notebook, or nbgrader refuses it.
     """
     out = out.resolve()
-    results = list(results)
     with open_gradebook(out) as api, api.gradebook as gradebook:
         _prepare(api, gradebook, lesson, out, root)
         lesson_row = gradebook.find_assignment(lesson)

@@ -23,7 +23,7 @@ from autograder.grader.exports import write_exports
 from autograder.grader.feedback import write_page
 from autograder.grader.intake import take_in
 from autograder.grader.judging import key_of
-from autograder.grader.ledger import Ledger
+from autograder.grader.ledger import Ledger, Results
 from autograder.grader.plan import Plan, plan_of
 from autograder.grader.pool import Job, grade_all, grade_on_cluster
 from autograder.grader.records import Rejection, Result
@@ -97,25 +97,24 @@ def grade_class(
             ledger.add(result)
             if progress is not None:
                 progress(number, len(submissions), result.student)
-        handed_in = {submission.student for submission in submissions}
-        results = [result for result in ledger.results(lesson) if result.student in handed_in]
-        return write_down(lesson, results, rejections, out, settings, known)
+        return write_down(lesson, ledger.results(lesson), rejections, out, settings, known)
 
 
 def write_down(
     lesson: str,
-    results: Sequence[Result],
+    whole: Results,
     rejections: Sequence[Rejection],
     out: Path,
     settings: Settings,
     known: int,
 ) -> Graded:
     """Gradebook, exports and class report of a lesson, made from the results."""
-    gradebook.fill(out, lesson, results, due=settings.due, late=settings.late, roster=settings.roster)
+    gradebook.fill(out, lesson, whole, due=settings.due, late=settings.late, roster=settings.roster)
+    results = [result.slim() for result in whole]
     write_exports(out, lesson, results, rejections, settings.roster)
     report = class_report(lesson, results, rejections, expected(settings.roster, results, rejections))
     write_report(report, out)
-    return Graded(list(results), list(rejections), report, known)
+    return Graded(results, list(rejections), report, known)
 
 
 def expected(

@@ -12,7 +12,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -64,12 +64,9 @@ class Ledger:
         wanted = (student, lesson, key)
         return result if result and (result.student, result.lesson, result.key) == wanted else None
 
-    def results(self, lesson: str) -> list[Result]:
-        """All results of a lesson, sorted by student."""
-        files = [path for path in self._folder(lesson).glob("*.json") if _ours(path)]
-        found = [(path, result) for path in files if (result := _read(path)) and result.lesson == lesson]
-        mine = [result for path, result in found if path == self._file(lesson, result.student)]
-        return sorted(mine, key=lambda result: result.student)
+    def results(self, lesson: str) -> Results:
+        """All results of a lesson, sorted by the names of their files."""
+        return Results(self, lesson)
 
     def reject(self, lesson: str, rejections: Iterable[Rejection]) -> None:
         """Write down what a run could not grade, in place of what an earlier run said."""
@@ -125,6 +122,23 @@ class Ledger:
             ) from error
         for path in (self.out / "results").glob("*/.*.json"):
             path.unlink(missing_ok=True)
+
+
+class Results:
+    """The results of a lesson, read from their files one by one, as often as they are asked for.
+
+    A class of a thousand never has to be in memory whole.
+    """
+
+    def __init__(self, ledger: Ledger, lesson: str) -> None:
+        self.ledger, self.lesson = ledger, lesson
+
+    def __iter__(self) -> Iterator[Result]:
+        for path in sorted(self.ledger._folder(self.lesson).glob("*.json")):
+            result = _read(path) if _ours(path) else None
+            if result and result.lesson == self.lesson:
+                if path == self.ledger._file(self.lesson, result.student):
+                    yield result
 
 
 def _stem(student: str) -> str:

@@ -59,7 +59,9 @@ class Zygote:
 
     def _start(self, number: int) -> None:
         if sys.platform != "linux":
-            raise SandboxError("Grading needs Linux: on other systems, grade in a Linux container or machine.")
+            raise SandboxError(
+                "Grading needs Linux: on other systems, grade in a Linux container or machine."
+            )
         walls = self.level == "bubblewrap"
         library = redact(LIBRARY, self.folder / "library") if walls else LIBRARY
         user = USERS + number % 1000 if walls and os.geteuid() == 0 else 0

@@ -67,7 +67,9 @@ def test_without_isolation_nothing_is_graded_unless_asked_for(run, grading, monk
 
     monkeypatch.setattr(machine, "bubblewrap_works", lambda: False)
     refused = run("grade", "5", tmp_path, "--out", tmp_path / "graded")
-    assert refused.exit_code == 2 and "install bubblewrap" in refused.stderr and refused.stderr.count("\n") == 1
+    assert (
+        refused.exit_code == 2 and "install bubblewrap" in refused.stderr and refused.stderr.count("\n") == 1
+    )
     assert run("grade", "5", tmp_path, "--out", tmp_path / "graded", "--unsafe").exit_code == 1
 
 

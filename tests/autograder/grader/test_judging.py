@@ -1,4 +1,4 @@
-"""Judging over the wire is judging: the same points, the same sentences, whichever side the function runs on."""
+"""Judging over the wire is judging: the same points and sentences, whichever side the function runs on."""
 
 import json
 import socket
@@ -21,7 +21,11 @@ from autograder.grader.zygotes import Zygote
 from autograder.mutants import mutants_of
 from autograder.nbgrader_config import ROOT
 
-QUICK = [row.id for row in EXERCISES if not import_module(f"autograder.lessons.{row.id}").__dict__.get("USES_MODEL")]
+QUICK = [
+    row.id
+    for row in EXERCISES
+    if not import_module(f"autograder.lessons.{row.id}").__dict__.get("USES_MODEL")
+]
 MUTANTS = [(id, mutant.name) for id in QUICK for mutant in mutants_of(id)]
 HEAVY = ("05_rome", "06_memit", "10_ike", "11_anyedit")
 STUB = "raise NotImplementedError()"
@@ -161,6 +165,6 @@ def test_the_reference_of_the_exercise_is_not_there_and_that_of_another_one_is(z
 
 def test_two_seeds_give_honest_work_the_same_grade(zygote):
     plan = plan_of_lesson("02_metrics")
-    honest = with_cells("02_metrics", accuracy=f"def accuracy(answers, targets):\n    {STUB}")
+    honest = with_cells("02_metrics", accuracy=f"def accuracy(*_):\n    {STUB}")
     one, two = (judge(honest, plan, zygote, seed=seed) for seed in (11, 12))
     assert earned(one) == earned(two) and earned(one)["accuracy"] == 0

@@ -54,8 +54,12 @@ def test_a_class_is_taken_up_where_it_was_and_nothing_is_graded_twice(tmp_path):
         (tmp_path / f"{name}.ipynb").write_text(text, encoding="utf-8")
     settings = Settings(level=LEVEL, workers=1)
     seen = []
-    first = grade_class(LESSON, [tmp_path], tmp_path / "out", settings, lambda done, total, who: seen.append(who))
-    again = grade_class(LESSON, [tmp_path], tmp_path / "out", settings, lambda done, total, who: seen.append(who))
+    first = grade_class(
+        LESSON, [tmp_path], tmp_path / "out", settings, lambda done, total, who: seen.append(who)
+    )
+    again = grade_class(
+        LESSON, [tmp_path], tmp_path / "out", settings, lambda done, total, who: seen.append(who)
+    )
     assert sorted(seen) == ["ada", "ben", "cleo"] and (first.known, again.known) == (0, 3)
     assert [result.earned for result in again.results] == [12.0, 12.0, 12.0]
     once = grade_class(

@@ -57,7 +57,8 @@ def fill(
     """Put results into `out/gradebook.db` and write the graded copies into `out/autograded`.
 
     due: when the lesson had to be handed in; without it, the gradebook's own due date counts. late: "none",
-    "zero", "subtract" or a plug-in (`late.py`). `results` are gone through twice. roster: names, addresses and LMS ids for the students.
+    "zero", "subtract" or a plug-in (`late.py`). roster: names, addresses and LMS
+    ids for the students. `results` are gone through twice.
     Raises GradingError where the lesson has no solution notebook, or nbgrader refuses it.
     """
     out = out.resolve()

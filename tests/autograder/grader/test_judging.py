@@ -157,7 +157,7 @@ def test_the_reference_of_the_exercise_is_not_there_and_that_of_another_one_is(z
     cheat = with_cells(
         "02_metrics",
         accuracy="from edu_edit.metrics import accuracy",
-        efficacy="from edu_edit.metrics import efficacy as accepted\ndef efficacy(*a):\n    return accepted(*a)",
+        efficacy="from edu_edit.metrics import efficacy as its\ndef efficacy(*a):\n    return its(*a)",
     )
     result = earned(judge(cheat, plan_of_lesson("02_metrics"), zygote))
     assert result["accuracy"] == 0 and result["efficacy"] == 0 and result["locality"] == 1

@@ -17,6 +17,7 @@ import nh3
 
 from autograder.build.source import grade_id
 from autograder.card import html_card
+from autograder.grader.feedback import sentences_only
 from autograder.grader.names import printable
 from autograder.grader.records import Cell, Mark, Result
 
@@ -77,7 +78,7 @@ def _code(cell: Cell, mark: Mark | None) -> dict[str, Any]:
 def _score(mark: Mark) -> dict[str, Any]:
     data = {"text/plain": repr(float(mark.earned))}
     if mark.judgement is not None:
-        data["text/html"] = printable(html_card(mark.judgement))
+        data["text/html"] = printable(html_card(sentences_only(mark.judgement)))
     return {"output_type": "execute_result", "execution_count": None, "data": data, "metadata": {}}
 
 

@@ -22,6 +22,8 @@ from edu_edit.lm import LM
 from edu_edit.reading import Reading, read
 from edu_edit.requests import requested
 
+_before: dict[tuple[int, Fact], Reading] = {}  # what this process has read of the unedited model
+
 PIECE = 5  # facts that a process edits, one by one, before it reports
 
 
@@ -72,6 +74,7 @@ def compare(
     names = list(LINEUP) if methods is None else [contestant(name).name for name in methods]
     if lm.edits:
         raise ValueError("Methods are compared on the unedited model: switch its edits off first.")
+    _before.clear()
     log = Log(folder, "outcomes.jsonl", about(lm, facts))
     known = [Outcome(**row) for row in log.rows]
     pieces = list(_missing(known, names, len(facts)))
@@ -104,7 +107,7 @@ def _task(lm: LM, step: Callable[[], object], facts: Sequence[Fact], piece: Piec
 def judged_piece(lm: LM, facts: Sequence[Fact], piece: Piece) -> list[Outcome]:
     """The outcomes of one piece of work."""
     mine = {i: facts[i] for i in piece.facts}
-    before = {i: read(lm, [fact]) for i, fact in mine.items()}
+    before = {i: _unedited(lm, fact) for i, fact in mine.items()}
     if piece.mode == "before":
         return [Outcome("", "before", i, judged(fact, before[i], before[i])) for i, fact in mine.items()]
     entry = contestant(piece.method)
@@ -123,6 +126,14 @@ def judged_piece(lm: LM, facts: Sequence[Fact], piece: Piece) -> list[Outcome]:
         except ValueError as error:
             outcomes.append(_failed(piece, i, error))
     return outcomes
+
+
+def _unedited(lm: LM, fact: Fact) -> Reading:
+    """The reading of a fact before any edit: the same for every method, so it is made once."""
+    key = (id(lm), fact)
+    if key not in _before:
+        _before[key] = read(lm, [fact])
+    return _before[key]
 
 
 def _outcome(lm: LM, piece: Piece, i: int, fact: Fact, before: Reading, edit: Edit) -> Outcome:

@@ -110,7 +110,8 @@ def calinet(
             logits = reading.logits(side)
             l_e = torch.nn.functional.cross_entropy(logits, reading.answers.to(logits.device)).to(K_c.device)
             # A length has no gradient at 0, where training begins.
-            said = (side.said(M).square().sum(-1) + 1e-8 * reading.length**2).sqrt() / reading.length
+            squared = side.squared_length(M).clamp(min=0)  # rounding can make a tiny one negative
+            said = (squared + 1e-8 * reading.length**2).sqrt() / reading.length
             l_k = said.mean() if len(said) else l_e * 0
             losses.append([float(l_e.detach()), float(l_k.detach())])
             if step < steps:

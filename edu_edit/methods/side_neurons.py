@@ -33,9 +33,18 @@ class SideNeurons(NamedTuple):
 
     def said(self, q: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         """What they add to the FFN's output: act(q k^T + b) v, token by token, in their own precision."""
-        k, b, v = (x.to(q.device) for x in (self.k, self.b, self.v))
-        spoken: Tensor = self.act(q.to(k.dtype) @ k.T + b) @ v
+        spoken: Tensor = self._active(q) @ self.v.to(q.device)
         return spoken
+
+    def squared_length(self, q: Float[Tensor, "*B D"]) -> Float[Tensor, "*B"]:
+        """|said(q)|^2, token by token, by the values' inner products: R numbers per token instead of D."""
+        a, v = self._active(q), self.v.to(q.device)
+        return ((a @ (v @ v.T)) * a).sum(-1)
+
+    def _active(self, q: Float[Tensor, "*B D"]) -> Float[Tensor, "*B R"]:
+        k, b = self.k.to(q.device), self.b.to(q.device)
+        active: Tensor = self.act(q.to(k.dtype) @ k.T + b)
+        return active
 
     @property
     def extra_bytes(self) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.grader.exports.entries import Entry, write_text
+from autograder.grader.feedback import sentences_only
 from autograder.grader.names import folder_name, printable
 from autograder.grader.records import Mark
 from autograder.plain import plain_card
@@ -56,7 +57,7 @@ def _test(mark: Mark) -> dict[str, Any]:
         "score": finite(mark.earned),
         "max_score": finite(mark.points),
         "status": "passed" if mark.earned >= mark.points else "failed",
-        "output": printable(plain_card(mark.judgement)) if mark.judgement else "",
+        "output": printable(plain_card(sentences_only(mark.judgement))) if mark.judgement else "",
         "output_format": "text",
         "visibility": "visible",
     }

@@ -14,6 +14,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from autograder.grader.exports.entries import Entry, number, write_text
+from autograder.grader.feedback import sentences_only
 from autograder.grader.records import Mark
 from autograder.plain import plain_card
 
@@ -64,5 +65,5 @@ def _suite(lesson: str, entry: Entry) -> Element:
 def _failure(mark: Mark) -> Element:
     message = f"{number(mark.earned)} of {number(mark.points)} points"
     failure = Element("failure", type="points", message=message)
-    failure.text = legal(plain_card(mark.judgement)) if mark.judgement else message
+    failure.text = legal(plain_card(sentences_only(mark.judgement))) if mark.judgement else message
     return failure

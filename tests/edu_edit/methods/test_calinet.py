@@ -9,6 +9,7 @@ from torch import Tensor
 
 from edu_edit import LM, Fact, calinet, record
 from edu_edit.methods.calinet import calinet_ffn, cka_score
+from edu_edit.methods.side_neurons import SideNeurons
 from edu_edit.methods.tpatcher import patched_ffn
 from edu_edit.tokens import target_ids
 from edu_edit.tracing import Site
@@ -148,3 +149,11 @@ def test_bad_input_gets_one_sentence_and_leaves_the_model(
 ) -> None:
     with refused(golden_lm, sentence):
         calinet(golden_lm, **{"facts": FACTS, "memory": TEXTS, "steps": 1, **change})
+
+
+def test_the_squared_length_is_that_of_what_is_said() -> None:
+    generator = torch.Generator().manual_seed(0)
+    k, v = (torch.randn(5, 7, generator=generator, dtype=torch.float64) for _ in range(2))
+    side = SideNeurons(k, torch.zeros(5, dtype=torch.float64), v, torch.nn.functional.gelu)
+    q = torch.randn(3, 4, 7, generator=generator, dtype=torch.float64)
+    torch.testing.assert_close(side.squared_length(q), side.said(q).square().sum(-1))

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PORT = "@PORT@"  # in a source: a port of this machine where nothing may ever arrive
+PORT, OUT = "@PORT@", "@OUT@"  # in a source: a port where nothing may arrive, and the folder of the results
 QUICK = {"cell": 3.0, "notebook": 20.0}
 
 
@@ -110,7 +110,7 @@ def code(source: str, id: str = "") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def attacked(lesson: str, case: Case, port: int = 0) -> bytes:
+def attacked(lesson: str, case: Case, port: int = 0, out: Path = Path("/nowhere")) -> bytes:
     """The notebook file of a case."""
     if case.raw is not None:
         return case.raw
@@ -125,7 +125,7 @@ def attacked(lesson: str, case: Case, port: int = 0) -> bytes:
         cells.insert(0, code(case.first))
     if case.edit is not None:
         case.edit(notebook)
-    return json.dumps(notebook).replace(PORT, str(port)).encode()
+    return json.dumps(notebook).replace(PORT, str(port)).replace(OUT, str(out)).encode()
 
 
 def graded(
@@ -149,7 +149,7 @@ def graded(
             folder = class_ / student
             folder.mkdir(parents=True)
             case = known.get(student, Case(student))
-            (folder / f"{lesson}.ipynb").write_bytes(attacked(lesson, case, trap.port))
+            (folder / f"{lesson}.ipynb").write_bytes(attacked(lesson, case, trap.port, out))
             for name, content in case.files.items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(content)

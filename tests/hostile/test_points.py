@@ -443,7 +443,7 @@ def nbgrader(cell):
     return cell["metadata"]["nbgrader"]
 
 
-def test_cell(notebook, id):
+def graded_cell(notebook, id):
     return solution_cell(notebook, f"{id}-test")
 
 
@@ -456,7 +456,7 @@ def more_points(notebook):
 
 
 def own_test(notebook):
-    cell = test_cell(notebook, LOGP)
+    cell = graded_cell(notebook, LOGP)
     cell["source"] = "print('4 / 4')\n4.0"
     cell["outputs"] = [{"output_type": "execute_result", "execution_count": 1, "metadata": {},
                         "data": {"text/plain": "4.0"}}]  # fmt: skip
@@ -464,9 +464,9 @@ def own_test(notebook):
 
 def copied_test(notebook):
     cells = notebook["cells"]
-    own = json.loads(json.dumps(test_cell(notebook, LOGP)))
+    own = json.loads(json.dumps(graded_cell(notebook, LOGP)))
     own["source"] = "grade = check = lambda *a: 4.0\n4.0"
-    cells.insert(cells.index(test_cell(notebook, LOGP)), own)
+    cells.insert(cells.index(graded_cell(notebook, LOGP)), own)
     cells.append({**json.loads(json.dumps(own)), "id": "again"})
 
 
@@ -477,9 +477,9 @@ def invented(notebook):
     notebook["cells"].append(cell)
 
 
-def test_before_answer(notebook):
+def exchanged(notebook):
     """The test of exercise 1 is called that of exercise 6, which was solved, and the other way round."""
-    one, other = test_cell(notebook, LOGP), test_cell(notebook, TOKENS)
+    one, other = graded_cell(notebook, LOGP), graded_cell(notebook, TOKENS)
     one["metadata"], other["metadata"] = other["metadata"], one["metadata"]
     one["source"], other["source"] = other["source"], one["source"]
 
@@ -496,7 +496,7 @@ def stored_outputs(notebook):
 
 def another_name(notebook):
     """The answer's name is bound to a wrong function, and a right-looking one stands under the test's id."""
-    test_cell(notebook, LOGP)["source"] = 'grade("metrics.token_accuracy", token_accuracy)'
+    graded_cell(notebook, LOGP)["source"] = 'grade("metrics.token_accuracy", token_accuracy)'
 
 
 def right_letters(notebook):
@@ -516,7 +516,7 @@ NOTEBOOKS = [
     Case("own_test", WRONG, edit=own_test),
     Case("copied_test", WRONG, edit=copied_test),
     Case("invented_test", WRONG, edit=invented),
-    Case("tests_exchanged", WRONG, edit=test_before_answer),
+    Case("tests_exchanged", WRONG, edit=exchanged),
     Case("stored_outputs", WRONG, edit=stored_outputs),
     Case("another_name", WRONG, edit=another_name),
     Case("quizzes_answered", WRONG, edit=right_letters),

@@ -3,7 +3,8 @@
 A fault costs its own question. When a cell or a call ends the sandbox, a new one runs the cells before it once more,
 without the one at fault, and the next question goes on there. While an exercise is judged, no reference of the
 lesson is in the sandbox; where an answer asks for the reference of another exercise, which is allowed, it is judged
-once more with only its own one gone.
+once more with only its own one gone. That is done last: one notebook never has two sandboxes at a time, or the one
+could hand over references to the other.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def judge(submission: Submission, plan: Plan, zygote: Zygote, seed: int = 1, key
     book = Notebook(submission, plan, todo, zygote)
     cells: list[Cell] = []
     marks: list[Mark] = []
+    again: list[tuple[int, int]] = []  # (number of the mark, place)
     for place, step in enumerate(todo):
         cell = step.cell
         if step.run:
@@ -52,7 +54,11 @@ def judge(submission: Submission, plan: Plan, zygote: Zygote, seed: int = 1, key
         cells.append(cell)
         if step.test is not None:
             marks.append(judged(book, place, step.test, seed))
+            if asked_for_another(marks[-1]) and set(masks_of(step.test)) != set(book.masks):
+                again.append((len(marks) - 1, place))
     book.close()
+    for number, place in again:
+        marks[number] = judged_with_others(book, place, marks[number], seed)
     return Result(
         student=submission.student,
         lesson=plan.lesson,
@@ -109,9 +115,14 @@ class Notebook:
             self.left -= 1
             session = self.zygote.open(masks, self.submission.files)
             session.ends_at = self.ends_at
-            if self.brought_to(place, session):
+            there = False
+            try:
+                there = self.brought_to(place, session)
+            finally:
+                if not there:
+                    self.ended(session)
+            if there:
                 return session
-            self.ended(session)
         raise Gone("the notebook used up its time or its sandboxes before this cell")
 
     def brought_to(self, place: int, session: Session) -> bool:
@@ -151,34 +162,49 @@ def judged(book: Notebook, place: int, test: Test, seed: int) -> Mark:
     try:
         session = book.at(place + 1 if test.quiz else place)
         mark = quiz_mark(session, test) if test.quiz else exercise_mark(session, test, seed)
-        if mark.earned < mark.points and set(masks_of(test)) != set(book.masks) and asked_for_another(mark):
-            mark = judged_with_others(book, place, test, seed) or mark
     except Gone as gone:
-        mark = Mark(test.id, 0.0, test.points, sentence(test, f"Not judged: {gone}."))
+        mark = unjudged(test, f"Not judged: {gone}.")
     except StoppedElsewhere as stopped:
-        mark = Mark(test.id, 0.0, test.points, sentence(test, f"Not judged: {stopped.stop.message}."))
+        mark = unjudged(test, f"Not judged: {stopped.stop.message}.")
     except SandboxError:
         raise
-    except Exception as error:  # the grader's own fault, which an answer has found: nobody else is to pay for it
+    except Exception as error:  # the grader's own fault, which this answer has found: nobody else pays for it
         book.close()
-        book.notes.append(f"Judging {test.id} failed ({type(error).__name__}): it has to be graded by hand.")
-        mark = Mark(test.id, 0.0, test.points, sentence(test, "Not judged: the grader failed on this answer."))
+        book.notes.append(failed(test, error))
+        mark = unjudged(test, "Not judged: the grader failed on this answer.")
     return replace(mark, seconds=time.monotonic() - began)
 
 
-def judged_with_others(book: Notebook, place: int, test: Test, seed: int) -> Mark | None:
-    """The mark in a sandbox where only this exercise's own reference is gone; None where there is no such one."""
+def failed(test: Test, error: Exception) -> str:
+    """The note of a question whose judging itself failed."""
+    return f"Judging {test.id} failed ({type(error).__name__}): it has to be graded by hand."
+
+
+def unjudged(test: Test, said: str) -> Mark:
+    """No points, and why."""
+    return Mark(test.id, 0.0, test.points, sentence(test, said))
+
+
+def judged_with_others(book: Notebook, place: int, first: Mark, seed: int) -> Mark:
+    """The mark in a sandbox where only the exercise's own reference is gone; the first one if that can't be had."""
+    test = book.todo[place].test
+    if test is None:
+        return first
+    book.left += 1  # this one is for the grader's sake
+    book.session = None
     try:
-        session = book.reopened(place, masks_of(test))
-    except Gone:
-        return None
-    book.left += 1  # it was opened for the grader's sake
-    try:
-        return exercise_mark(session, test, seed)
+        book.session = book.reopened(place, masks_of(test))
+        mark = exercise_mark(book.session, test, seed)
     except (Gone, StoppedElsewhere):
-        return None
+        return first
+    except SandboxError:
+        raise
+    except Exception as error:
+        book.notes.append(failed(test, error))
+        return first
     finally:
-        book.ended(session)
+        book.close()
+    return replace(mark, seconds=first.seconds)
 
 
 def exercise_mark(session: Session, test: Test, seed: int) -> Mark:
@@ -211,5 +237,7 @@ def sentence(test: Test, said: str) -> Any:
 
 def asked_for_another(mark: Mark) -> bool:
     """Whether the answer ran into a reference that is hidden for the sake of another exercise."""
-    found = mark.judgement.findings if mark.judgement else ()
-    return any(SAID in finding.said for finding in found) or bool(mark.judgement and SAID in mark.judgement.traceback)
+    if mark.judgement is None or mark.earned >= mark.points:
+        return False
+    texts = [mark.judgement.traceback, *(finding.said for finding in mark.judgement.findings)]
+    return any(SAID in text for text in texts)

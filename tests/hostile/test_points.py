@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - attacks are written as a student would write them
 """Points that were not earned: tricks with what comes back, with what is nearby, and with what is looked at.
 
 Every case hands in wrong answers with a trick; the exercises with the trick earn nothing, the others what they earned.
@@ -565,8 +566,12 @@ def table(id: str, name: str, seed: int) -> str:
     )
 
 
-TABLES = [Case("table_of_another_seed", {ACC: table(ACC, "accuracy", 1), LOC: table(LOC, "locality", 1),
-                                         ES: table(ES, "efficacy", 1)})]  # fmt: skip
+def tables(notebook):
+    for id in (ACC, LOC, ES):
+        solution_cell(notebook, id)["source"] = table(id, id.split(".")[1], 1)
+
+
+TABLES = [Case("tables_of_another_seed", edit=tables, lost=(ACC, LOC, ES))]
 CASES = [*OBJECTS, *PATCHED, *SEARCHED, *LOOKED, *NOTEBOOKS, *TABLES]
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 libc = ctypes.CDLL(None, use_errno=True)
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID = 0x20000, 0x4000000, 0x8000000, 0x20000000
-CLONE_NEWNET = 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 4096, 16384, 1 << 18
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 38, 22, 24, 1, 4
 
@@ -30,11 +29,8 @@ def kernel(result: int, what: str) -> None:
 
 
 def new_namespaces() -> None:
-    """Mounts, processes, semaphores, host name and an empty network of its own: two sandboxes can't talk.
-
-    The next fork is process 1 of them.
-    """
-    kernel(libc.unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET), "unshare")
+    """Mounts, processes, semaphores and host name of its own; the next fork is process 1 of them."""
+    kernel(libc.unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS), "unshare")
     kernel(libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "mount /")
 
 

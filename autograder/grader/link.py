@@ -150,7 +150,8 @@ class End:
             if op == "raised" and answer.get("to") == to:
                 self.said(answer)
                 raise self.failure(answer)
-            self.serve(answer, given)
+            if op not in ("value", "raised"):  # an answer to nothing that is asked is nobody's
+                self.serve(answer, given)
 
     def said(self, answer: dict[str, Any]) -> None:
         """What an answer says besides its value; the ends override it."""

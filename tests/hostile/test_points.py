@@ -511,6 +511,17 @@ def right_letters(notebook):
                 cell["source"] = f"answers = { {one.name: one.right for one in find_quiz(id).questions} }\nquiz('{id}', answers)"
 
 
+def others_used(notebook):
+    """Honest: every answer also calls the reference of another exercise, as the course allows."""
+    for id in (LOGP, ACC, PORT, LOC, ES, TOKENS, BALL):
+        name, cell = id.split(".")[1], solution_cell(notebook, id)
+        other = 'accuracy(["a"], "a")' if id == ES else "efficacy(torch.ones(1), torch.zeros(1))"
+        cell["source"] = "".join(cell["source"]) + (
+            f"\n\nown_{name} = {name}\ndef {name}(*args):\n"
+            f"    assert edu_edit.metrics.{other} == 1.0\n    return own_{name}(*args)\n"
+        )
+
+
 WRONG = {LOGP: logp("import torch")}
 NOTEBOOKS = [
     Case("more_points", WRONG, edit=more_points),
@@ -521,6 +532,7 @@ NOTEBOOKS = [
     Case("stored_outputs", WRONG, edit=stored_outputs),
     Case("another_name", WRONG, edit=another_name),
     Case("quizzes_answered", WRONG, edit=right_letters),
+    Case("others_used", edit=others_used, seconds=90.0),
     Case("quiz_objects", {ACC: accuracy("""
 class Letter(str):
     __eq__ = lambda *_: True

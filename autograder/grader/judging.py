@@ -3,7 +3,8 @@
 A fault costs its own question. When a cell or a call ends the sandbox, a new one runs the cells before it
 once more, without the one at fault, and the next question goes on there. While an exercise is judged, no
 reference of the lesson is in the sandbox; where an answer asks for the reference of another exercise, which
-is allowed, it is judged once more with only its own one gone.
+is allowed, it is judged once more with only its own one gone. That is done last: one notebook never has two
+sandboxes at a time, or the one could hand over references to the other.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from autograder.grader.normalise import Plan, Step, Test, steps
 from autograder.grader.records import Cell, Mark, Result, Submission
 from autograder.grader.redacted import references
 from autograder.grader.session import Gone, Session
-from autograder.grader.zygotes import Zygote
+from autograder.grader.zygotes import SandboxError, Zygote
 from autograder.sentences import say
 
 RESTARTS = 6  # sandboxes that one submission may use up
@@ -45,6 +46,7 @@ def judge(submission: Submission, plan: Plan, zygote: Zygote, seed: int = 1, key
     book = Notebook(submission, plan, todo, zygote)
     cells: list[Cell] = []
     marks: list[Mark] = []
+    again: list[tuple[int, int]] = []  # (number of the mark, place)
     for place, step in enumerate(todo):
         cell = step.cell
         if step.run:
@@ -52,9 +54,13 @@ def judge(submission: Submission, plan: Plan, zygote: Zygote, seed: int = 1, key
         cells.append(cell)
         if step.test is not None:
             marks.append(judged(book, place, step.test, seed))
+            if asked_for_another(marks[-1]) and set(masks_of(step.test)) != set(book.masks):
+                again.append((len(marks) - 1, place))
     book.close()
     if book.unrun:
         notes.append(f"{book.unrun} cells did not run: the notebook had used up its time or its sandboxes.")
+    for number, place in again:
+        marks[number] = judged_with_others(book, place, marks[number], seed)
     return Result(
         student=submission.student,
         lesson=plan.lesson,
@@ -118,9 +124,14 @@ class Notebook:
             self.left -= 1
             session = self.zygote.open(masks, self.submission.files)
             session.ends_at = self.ends_at
-            if self.brought_to(place, session):
+            there = False
+            try:
+                there = self.brought_to(place, session)
+            finally:
+                if not there:
+                    self.ended(session)
+            if there:
                 return session
-            self.ended(session)
         raise UsedUp("the notebook had used up its time, or ended its sandbox too often, before this cell")
 
     def brought_to(self, place: int, session: Session) -> bool:
@@ -160,16 +171,51 @@ def judged(book: Notebook, place: int, test: Test, seed: int) -> Mark:
     try:
         session = book.at(place + 1 if test.quiz else place)
         mark = quiz_mark(session, test) if test.quiz else exercise_mark(session, test, seed)
-        own = masks_of(test)
-        if mark.earned < mark.points and set(own) != set(book.masks) and asked_for_another(mark):
-            session = book.reopened(place, own)
-            mark = exercise_mark(session, test, seed)
-            book.ended(session)
     except Gone as gone:
-        mark = Mark(test.id, 0.0, test.points, sentence(test, f"Not judged: {gone}."))
+        mark = unjudged(test, f"Not judged: {gone}.")
     except StoppedElsewhere as stopped:
-        mark = Mark(test.id, 0.0, test.points, sentence(test, f"Not judged: {stopped.stop.message}."))
+        mark = unjudged(test, f"Not judged: {stopped.stop.message}.")
+    except SandboxError:
+        raise
+    except Exception as error:  # the grader's own fault, which this answer has found: nobody else pays for it
+        book.close()
+        book.notes.append(failed(test, error))
+        mark = unjudged(test, "Not judged: the grader failed on this answer.")
     return replace(mark, seconds=time.monotonic() - began)
+
+
+def failed(test: Test, error: Exception) -> str:
+    """The note of a question whose judging itself failed."""
+    return f"Judging {test.id} failed ({type(error).__name__}): it has to be graded by hand."
+
+
+def unjudged(test: Test, said: str) -> Mark:
+    """No points, and why."""
+    return Mark(test.id, 0.0, test.points, sentence(test, said))
+
+
+def judged_with_others(book: Notebook, place: int, first: Mark, seed: int) -> Mark:
+    """The mark in a sandbox where only the exercise's own reference is gone; the first one if that can't be
+    had.
+    """
+    test = book.todo[place].test
+    if test is None:
+        return first
+    book.left += 1  # this one is for the grader's sake
+    book.session = None
+    try:
+        book.session = book.reopened(place, masks_of(test))
+        mark = exercise_mark(book.session, test, seed)
+    except (Gone, StoppedElsewhere):
+        return first
+    except SandboxError:
+        raise
+    except Exception as error:
+        book.notes.append(failed(test, error))
+        return first
+    finally:
+        book.close()
+    return replace(mark, seconds=first.seconds)
 
 
 def exercise_mark(session: Session, test: Test, seed: int) -> Mark:
@@ -189,9 +235,10 @@ def exercise_mark(session: Session, test: Test, seed: int) -> Mark:
 def quiz_mark(session: Session, test: Test) -> Mark:
     """The points of the answers that stand in the notebook."""
     given = session.value(test.names[0])
-    answers = {str(name): letter for name, letter in given.items()} if isinstance(given, dict) else {}
+    pairs = given.items() if isinstance(given, dict) else ()
+    answers = {name: letter for name, letter in pairs if isinstance(name, str) and isinstance(letter, str)}
     score = quizzes.grade_quiz(test.id, answers)
-    return Mark(test.id, float(score), test.points, score.judgement)
+    return Mark(test.id, float(score) if test.points else 0.0, test.points, score.judgement)
 
 
 def sentence(test: Test, said: str) -> Any:
@@ -203,7 +250,7 @@ def sentence(test: Test, said: str) -> Any:
 
 def asked_for_another(mark: Mark) -> bool:
     """Whether the answer ran into a reference that is hidden for the sake of another exercise."""
-    found = mark.judgement.findings if mark.judgement else ()
-    return any(SAID in finding.said for finding in found) or bool(
-        mark.judgement and SAID in mark.judgement.traceback
-    )
+    if mark.judgement is None or mark.earned >= mark.points:
+        return False
+    texts = [mark.judgement.traceback, *(finding.said for finding in mark.judgement.findings)]
+    return any(SAID in text for text in texts)

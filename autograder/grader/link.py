@@ -44,6 +44,10 @@ class Scope:
     )  # of every tensor sent: what came that it was made from
     places: dict[Any, int] = field(default_factory=dict)  # graph node of what came -> its number
 
+    def has(self, number: Any) -> bool:
+        """Whether a tensor of this number was sent."""
+        return type(number) is int and 0 <= number < len(self.sent)
+
 
 class Raised(Exception):
     """The other end's function stopped with an exception; `details` is what it says about it."""
@@ -98,16 +102,17 @@ class End:
         scope = self.scope
         if about["number"] != len(scope.got):
             raise WireError("what came is no value (graph)")
-        mine = [scope.sent[number] for number in about["from"]]
-        if mine and torch.is_grad_enabled():
-            made: Tensor = Link.apply(self, scope, about["number"], tensor, *mine)
-        else:
-            made = tensor.requires_grad_()
-        scope.got.append(made)
-        scope.places[get_gradient_edge(made).node] = about["number"]
-        return made
+        made_of = about["from"] if not isinstance(made_of, list) or len(made_of) > len(scope.sent) or not
+        all(map(scope.has, made_of)): raise WireError("what came is no value (graph)") mine =
+        [scope.sent[number] for number in made_of] if mine and torch.is_grad_enabled(): made: Tensor =
+        Link.apply(self, scope, about["number"], tensor, *mine) else: made = tensor.requires_grad_()
+        scope.got.append(made) scope.places[get_gradient_edge(made).node] = about["number"] return made
 
     # Asking and being asked.
+
+    def knows(self, scope: int) -> bool:
+        """Whether the other end may ask in the scope of this number; the ends override it."""
+        return True
 
     def enter(self, number: int) -> Scope:
         """Work in the scope of this number from now on; a new one begins without any graph."""
@@ -140,7 +145,8 @@ class End:
             if op == "raised" and answer.get("to") == to:
                 self.said(answer)
                 raise self.failure(answer)
-            self.serve(answer, given)
+            if op not in ("value", "raised"):  # an answer to nothing that is asked is nobody's
+                self.serve(answer, given)
 
     def said(self, answer: dict[str, Any]) -> None:
         """What an answer says besides its value; the ends override it."""
@@ -154,7 +160,7 @@ class End:
         to, before = question.get("ask"), self.scope
         try:
             scope = question.get("scope")
-            if type(scope) is not int or type(to) is not int:
+            if type(scope) is not int or type(to) is not int or not self.knows(scope):
                 raise WireError("what came is no question")
             self.enter(scope)
             packer = self.packer(self, tensors)
@@ -193,7 +199,7 @@ class End:
     def products(self, number: Any, cotangent: Tensor) -> list[Tensor | None]:
         """The cotangents of what a sent tensor was made from, from its own."""
         scope = self.scope
-        if type(number) is not int or not 0 <= number < len(scope.sent):
+        if not scope.has(number):
             raise WireError("what came is no question (graph)")
         leaves = [scope.got[origin] for origin in scope.origins[number]]
         if not leaves:

@@ -57,6 +57,9 @@ class Session(End):
         self.gone = ""
         self.about: dict[str, Any] = {}  # what the last answer said besides its value
 
+    def knows(self, scope: int) -> bool:
+        return scope in self.scopes
+
     def lend(self, layer: nn.Module) -> int:
         self.lent.append(layer)
         return len(self.lent) - 1
@@ -94,7 +97,7 @@ class Session(End):
         except Late:
             self.interrupt(begun)
             raise Gone(self.gone) from None
-        except (Closed, WireError) as error:
+        except (Closed, WireError, RecursionError) as error:
             self.end("the process ended" if isinstance(error, Closed) else str(error))
             raise Gone(self.gone) from None
 
@@ -112,7 +115,7 @@ class Session(End):
                     if answer.get("to") == question:
                         self.about = answer
                         raise StoppedElsewhere(Stop(TOO_LONG, said, None, "", "", False))
-                    if answer.get("op") in ("call", "vjp"):
+                    if answer.get("op") in ("call", "vjp") and type(answer.get("ask")) is int:
                         late = {
                             "op": "raised",
                             "to": answer.get("ask"),
@@ -148,8 +151,7 @@ class Session(End):
     def run(self, source: str) -> tuple[list[dict[str, Any]], bool]:
         """Run one cell: its outputs as nbformat's dictionaries, and whether it ended without an error."""
         self.top({"op": "run", "source": source, "grad": True})
-        outputs = self.about.get("outputs")
-        return (outputs if isinstance(outputs, list) else []), self.about.get("ok") is True
+        return told_outputs(self.about.get("outputs"), 2 * self.limits.output), self.about.get("ok") is True
 
     def kinds(self, names: tuple[str, ...]) -> list[str]:
         """For every name "function", "missing", or its type's name."""
@@ -196,7 +198,7 @@ class StudentFunction(RunsElsewhere):
         changed = about.get("changed")
         if isinstance(changed, list):
             self.changed = tuple(sorted({i for i in changed if type(i) is int and 0 <= i < n}))
-        print(str(about.get("printed") or "")[:2000], end="")
+        print(text_of(about, "printed", 2000), end="")
         layers = about.get("layers")
         for layer, told in zip(self.session.lent, layers if isinstance(layers, list) else [], strict=False):
             leave_marks(layer, told if isinstance(told, dict) else {})
@@ -236,16 +238,40 @@ def leave_marks(layer: nn.Module, told: dict[str, Any]) -> None:
 def stop_of(answer: dict[str, Any]) -> Stop:
     """What the sandbox says about an exception, as far as it has the form of one."""
 
-    def text(name: str, most: int) -> str:
-        found = answer.get(name)
-        return found.encode("utf-8", "replace").decode()[:most] if isinstance(found, str) else ""
-
     line = answer.get("line")
     return Stop(
-        kind=text("kind", 80) or "Error",
-        message=text("message", 300),
-        line=line if type(line) is int else None,
-        code=text("code", 200),
-        traceback=text("traceback", 4000),
+        kind=text_of(answer, "kind", 80) or "Error",
+        message=text_of(answer, "message", 300),
+        line=line if type(line) is int and 0 <= line < 10**6 else None,
+        code=text_of(answer, "code", 200),
+        traceback=text_of(answer, "traceback", 4000),
         stub=answer.get("stub") is True,
     )
+
+
+def text_of(answer: dict[str, Any], name: str, most: int) -> str:
+    """A text that came under this name, cut, and without what can't be written down; "" for anything else."""
+    found = answer.get(name)
+    return found[:most].encode("utf-8", "replace").decode() if isinstance(found, str) else ""
+
+
+def told_outputs(outputs: Any, most: int) -> list[dict[str, Any]]:
+    """What came as outputs of a cell, as far as it has the form of some and fits into so many characters."""
+    kept: list[dict[str, Any]] = []
+    for output in outputs if isinstance(outputs, list) else []:
+        if not isinstance(output, dict) or deep(output):
+            continue
+        most -= len(json.dumps(output))
+        if most < 0:
+            break
+        kept.append(output)
+    return kept
+
+
+def deep(value: Any, most: int = 40) -> bool:
+    """Whether containers lie in each other more than so many times."""
+    level = [value]
+    for _ in range(most):
+        inside = [list(one.values()) if isinstance(one, dict) else one for one in level if isinstance(one,
+        (dict, list))] level = [one for several in inside for one in several] if not level: return False
+    return True

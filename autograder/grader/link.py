@@ -102,11 +102,18 @@ class End:
         scope = self.scope
         if about["number"] != len(scope.got):
             raise WireError("what came is no value (graph)")
-        made_of = about["from"] if not isinstance(made_of, list) or len(made_of) > len(scope.sent) or not
-        all(map(scope.has, made_of)): raise WireError("what came is no value (graph)") mine =
-        [scope.sent[number] for number in made_of] if mine and torch.is_grad_enabled(): made: Tensor =
-        Link.apply(self, scope, about["number"], tensor, *mine) else: made = tensor.requires_grad_()
-        scope.got.append(made) scope.places[get_gradient_edge(made).node] = about["number"] return made
+        made_of = about["from"]
+        known = isinstance(made_of, list) and len(made_of) <= len(scope.sent) and all(map(scope.has, made_of))
+        if not known:
+            raise WireError("what came is no value (graph)")
+        mine = [scope.sent[number] for number in made_of]
+        if mine and torch.is_grad_enabled():
+            made: Tensor = Link.apply(self, scope, about["number"], tensor, *mine)
+        else:
+            made = tensor.requires_grad_()
+        scope.got.append(made)
+        scope.places[get_gradient_edge(made).node] = about["number"]
+        return made
 
     # Asking and being asked.
 

@@ -87,7 +87,7 @@ class Result:
     cpu: float = 0.0
 
     def slim(self) -> Result:
-        """The result without what only the graded copy and the page need: outputs, and cells of no exercise."""
+        """The result without what only copy and page need: outputs, and cells of no exercise."""
         cells = tuple(dataclasses.replace(cell, outputs=()) for cell in self.cells if cell.kind == "solution")
         return dataclasses.replace(self, cells=cells)
 

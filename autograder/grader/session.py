@@ -272,6 +272,12 @@ def deep(value: Any, most: int = 40) -> bool:
     """Whether containers lie in each other more than so many times."""
     level = [value]
     for _ in range(most):
-        inside = [list(one.values()) if isinstance(one, dict) else one for one in level if isinstance(one,
-        (dict, list))] level = [one for several in inside for one in several] if not level: return False
+        inside = [
+            list(one.values()) if isinstance(one, dict) else one
+            for one in level
+            if isinstance(one, (dict, list))
+        ]
+        level = [one for several in inside for one in several]
+        if not level:
+            return False
     return True

@@ -117,7 +117,7 @@ class Notebook:
     def brought_to(self, place: int, session: Session) -> bool:
         """Run all cells before this one; False when one ends the sandbox."""
         for source in self.plan.prelude:
-            session.run(source)
+            session.run(source, patient=True)
         for before in range(place):
             if not self.todo[before].run or before in self.broken:
                 continue

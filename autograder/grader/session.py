@@ -29,7 +29,7 @@ GRACE = 2.0  # seconds between the interrupt and the end
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may use: seconds per cell or call, seconds in all, bytes, processes."""
+    """What one submission may use: seconds per cell or call, per function, and in all; bytes, processes."""
 
     cell: float = 20.0
     notebook: float = 180.0
@@ -37,6 +37,11 @@ class Limits:
     processes: int = 48
     file: int = 32 << 20
     output: int = 1 << 20
+
+    @property
+    def exercise(self) -> float:
+        """Seconds for all calls of one function: one that is always slow leaves time for the others."""
+        return max(self.cell, self.notebook / 4)
 
 
 class Gone(Exception):
@@ -77,8 +82,8 @@ class Session(End):
             return {"kind": error.stop.kind, "message": error.stop.message}
         return super().described(error)
 
-    def top(self, head: dict[str, Any], values: Any = None) -> Any:
-        """Ask a question that nothing else waits for, within the time limit of a cell.
+    def top(self, head: dict[str, Any], values: Any = None, patient: bool = False) -> Any:
+        """Ask a question that nothing else waits for, within the time limit of a cell; patient: of the notebook.
 
         Raises StoppedElsewhere when the student's code raised, and Gone when there is no sandbox any more.
         """
@@ -88,7 +93,8 @@ class Session(End):
         packer = self.packer(self)
         tree = packer.pack(values)
         begun = self.asked + 1
-        self.wire.deadline = min(time.monotonic() + self.limits.cell, self.ends_at)
+        soon = time.monotonic() + self.limits.cell
+        self.wire.deadline = self.ends_at if patient else min(soon, self.ends_at)
         try:
             return self.ask({**head, "values": tree}, packer.tensors)
         except Late:
@@ -135,6 +141,8 @@ class Session(End):
             with contextlib.suppress(OSError, ValueError):
                 told = json.loads(self.control.recv(4096))
                 self.told = told if isinstance(told, dict) else {}
+            if self.told.get("over") is True:
+                self.gone = "its processes together used more memory than is allowed"
             self.control.close()
             self.wire.close()
         return self.told
@@ -143,11 +151,14 @@ class Session(End):
 
     # What is asked of the student's notebook.
 
-    def run(self, source: str) -> tuple[list[dict[str, Any]], bool]:
-        """Run one cell: its outputs as nbformat's dictionaries, and whether it ended without an error."""
-        self.top({"op": "run", "source": source, "grad": True})
+    def run(self, source: str, patient: bool = False) -> tuple[list[dict[str, Any]], bool]:
+        """Run one cell: its outputs as nbformat's dictionaries, and whether it ended without an error.
+
+        patient: the lesson's own code, which has no time limit of its own (a busy machine is nobody's fault).
+        """
+        self.top({"op": "run", "source": source, "grad": True}, patient=patient)
         outputs = self.about.get("outputs")
-        return (outputs if isinstance(outputs, list) else []), self.about.get("ok") is True
+        return within(outputs, 2 * self.limits.output), self.about.get("ok") is True
 
     def kinds(self, names: tuple[str, ...]) -> list[str]:
         """For every name "function", "missing", or its type's name."""
@@ -168,6 +179,7 @@ class StudentFunction(RunsElsewhere):
 
     def __init__(self, session: Session, name: str) -> None:
         self.session, self.__name__ = session, name
+        self.left = session.limits.exercise  # seconds for all calls together, so that the other questions get theirs
         self.stopped: Stop | None = None  # it ran too long once: it is not called again
 
     def __call__(self, *args: Any) -> Any:
@@ -177,6 +189,7 @@ class StudentFunction(RunsElsewhere):
             raise StoppedElsewhere(self.stopped)
         session.about, session.lent = {}, []
         head = {"op": "student", "name": self.__name__, "seed": torch.initial_seed(), "grad": True}
+        began = time.monotonic()
         try:
             with layers_elsewhere(session):
                 return session.top(head, args)
@@ -188,6 +201,10 @@ class StudentFunction(RunsElsewhere):
             raise
         finally:
             self._told(session.about, len(args))
+            self.left -= time.monotonic() - began
+            if self.left <= 0 and self.stopped is None:
+                said = f"ran longer than {session.limits.exercise:g} seconds in all calls together"
+                self.stopped = Stop(TOO_LONG, said, None, "", "", False)
 
     def _told(self, about: dict[str, Any], n: int) -> None:
         """What the call left behind: changed arguments, prints, hooks and gradients on the layers it got."""
@@ -227,6 +244,18 @@ def leave_marks(layer: nn.Module, told: dict[str, Any]) -> None:
     for name, parameter in layer.named_parameters():
         if isinstance(graded, list) and name in graded:
             parameter.grad = torch.zeros_like(parameter)
+
+
+def within(outputs: Any, most: int) -> list[dict[str, Any]]:
+    """The outputs as far as they are outputs and fit; the sandbox cuts them too, but it is not believed."""
+    kept: list[dict[str, Any]] = []
+    for output in outputs if isinstance(outputs, list) else []:
+        if isinstance(output, dict):
+            most -= len(json.dumps(output))
+            if most < 0:
+                break
+            kept.append(output)
+    return kept
 
 
 def stop_of(answer: dict[str, Any]) -> Stop:

@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import autograder
 import edu_edit
 from autograder.grader.redacted import redact
@@ -63,6 +65,7 @@ class Zygote:
         settings = {
             "models": list(MODELS),
             "output": self.limits.output,
+            "memory": self.limits.memory,
             "walls": walls,
             "user": user,
             "cover": {str(LIBRARY): "/library"} if walls else {},
@@ -111,10 +114,10 @@ class Zygote:
             "memory": limits.memory, "processes": limits.processes, "file": limits.file,
             "disk": 2 * limits.file, "cpu": int(limits.notebook) + 5,
         }  # fmt: skip
-        first = {"masks": [list(mask) for mask in masks], "limits": allowed,
-                 "files": {name: content.hex() for name, content in files.items()}}  # fmt: skip
+        first = {"masks": [list(mask) for mask in masks], "limits": allowed, "files": list(files)}
+        contents = {str(n): as_tensor(content) for n, content in enumerate(files.values())}
         try:
-            wire.send(first)
+            wire.send(first, contents)
             ready, _ = wire.receive()
         except (Closed, Late, WireError) as error:
             control.settimeout(1)
@@ -153,6 +156,11 @@ class Zygote:
         self.close()
 
 
+def as_tensor(content: bytes) -> torch.Tensor:
+    """A file's bytes, as a message carries them."""
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8) if content else torch.zeros(0, dtype=torch.uint8)
+
+
 def bubblewrap(library: Path) -> list[str]:
     """The command that builds the sandbox' file system around the one that follows."""
     found = shutil.which("bwrap")
@@ -171,7 +179,8 @@ def bubblewrap(library: Path) -> list[str]:
             command += ["--symlink", os.readlink(place), place]
         elif os.path.exists(place):
             command += ["--ro-bind", place, place]
-    command += ["--ro-bind", str(library), "/library", "--dev", "/dev", "--proc", "/proc"]
+    command += ["--ro-bind", str(library), "/library", "--proc", "/proc"]
+    command += ["--dev", "/dev", "--remount-ro", "/dev"]
     command += ["--perms", "0755", "--dir", "/home", "--tmpfs", "/home/student", "--dir", "/home/student/tmp"]
     return [*command, "--remount-ro", "/", "--chdir", "/", "--"]
 

@@ -72,7 +72,7 @@ class Run:
 
     def page(self, case: Case) -> str:
         """All pages of a submission as text."""
-        found = sorted((self.out / "feedback").glob(f"{case.name}*/**/*.html"))
+        found = sorted((self.out / "feedback").glob(f"*-then-{case.name}/**/*.html"))
         return "\n".join(page.read_text(encoding="utf-8") for page in found)
 
 
@@ -139,12 +139,13 @@ def graded(
     base = factory.mktemp("hostile")
     class_, out, canary = base / "class", base / "out", base / "canary"
     canary.write_text("unharmed")
-    order = []
+    order = []  # which is that of the names: submissions are graded by student
+    known = {}
     with Trap() as trap, Watch() as watch:
         for place, case in enumerate(cases):
-            order += [f"h{place:03}", case.name]
-        order.append(f"h{len(cases):03}")
-        known = {case.name: case for case in cases}
+            order += [f"s{place:03}-honest", f"s{place:03}-then-{case.name}"]
+            known[order[-1]] = case
+        order.append(f"s{len(cases):03}-honest")
         for student in order:
             folder = class_ / student
             folder.mkdir(parents=True)
@@ -157,7 +158,7 @@ def graded(
         settings = Settings(workers=1, limits=Limits(**limits), seed=SEED)
         done = grade_class(lesson, [class_ / student for student in order], out, settings)
     results = {result.student: result for result in done.results}
-    rejections = {one.student: one.reason for one in done.rejections}
+    rejections = {one.student: one.reason for one in done.rejections if one.file.endswith(".ipynb")}
     honest_ones = [student for student in order if student not in known]
     full = {mark.id: mark.points for mark in results[honest_ones[0]].marks if mark.points}
     harm = [f"left running: {one}" for one in watch.left()]
@@ -169,6 +170,10 @@ def graded(
     if canary.read_text() != "unharmed" or {path.name for path in base.iterdir()} != {"class", "out", "canary"}:
         harm.append("something was written beside the results")
     harm += in_gradebook(out, lesson, results)
+    short = {student: known[student].name if student in known else student for student in order}
+    results, rejections = (
+        {short.get(student, student): one for student, one in found.items()} for found in (results, rejections)
+    )
     return Run(results, rejections, full, harm, trap.arrived, out)
 
 

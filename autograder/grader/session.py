@@ -20,6 +20,7 @@ from torch import nn
 from autograder.calls import RunsElsewhere, Stop, StoppedElsewhere
 from autograder.grader.link import End
 from autograder.grader.problems import Grader
+from autograder.grader.waiting import OWN, waiting
 from autograder.grader.wire import Closed, Late, Wire, WireError
 from edu_edit import LM
 
@@ -56,6 +57,8 @@ class Session(End):
     def __init__(self, wire: Wire, control: socket.socket, limits: Limits) -> None:
         super().__init__(wire)
         self.control, self.limits = control, limits
+        self.waited = waiting(OWN)  # for a processor, as far as a limit has moved on for it
+        wire.more = self.starved
         self.models: dict[int, LM] = {}
         self.lent: list[nn.Module] = []
         self.ends_at = time.monotonic() + limits.notebook
@@ -128,6 +131,25 @@ class Session(End):
                         self.wire.send(late)
         self.end(said)
 
+    def starved(self) -> float:
+        """Seconds, not counted before, for which sandbox and grader wanted to work and had no processor: a busy
+        machine is nobody's fault. The limit of the whole notebook does not move.
+        """
+        if self.gone or time.monotonic() >= self.ends_at:
+            return 0.0
+        self.tell("waited")
+        self.control.settimeout(2)
+        there = 0.0
+        with contextlib.suppress(OSError, ValueError):
+            told = json.loads(self.control.recv(4096))
+            if "waited" not in told:  # that was its last word: the sandbox has ended
+                self.told = told
+                return 0.0
+            there = float(told["waited"])
+        waited = there + waiting(OWN)
+        more, self.waited = waited - self.waited, max(waited, self.waited)
+        return max(more, 0.0)
+
     def tell(self, what: str) -> None:
         with contextlib.suppress(OSError):
             self.control.send(what.encode())
@@ -139,8 +161,8 @@ class Session(End):
             self.tell("end")
             self.control.settimeout(10)
             with contextlib.suppress(OSError, ValueError):
-                told = json.loads(self.control.recv(4096))
-                self.told = told if isinstance(told, dict) else {}
+                while "exit" not in self.told:
+                    self.told = json.loads(self.control.recv(4096))
             if self.told.get("over") is True:
                 self.gone = "its processes together used more memory than is allowed"
             self.control.close()
@@ -179,7 +201,7 @@ class StudentFunction(RunsElsewhere):
 
     def __init__(self, session: Session, name: str) -> None:
         self.session, self.__name__ = session, name
-        self.left = session.limits.exercise  # seconds for all calls together, so that the other questions get theirs
+        self.left = session.limits.exercise  # seconds for all calls together: the others need theirs
         self.stopped: Stop | None = None  # it ran too long once: it is not called again
 
     def __call__(self, *args: Any) -> Any:

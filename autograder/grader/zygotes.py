@@ -158,7 +158,7 @@ class Zygote:
 
 def as_tensor(content: bytes) -> torch.Tensor:
     """A file's bytes, as a message carries them."""
-    return torch.frombuffer(bytearray(content), dtype=torch.uint8) if content else torch.zeros(0, dtype=torch.uint8)
+    return torch.frombuffer(bytearray(content or b"\0"), dtype=torch.uint8)[: len(content)]
 
 
 def bubblewrap(library: Path) -> list[str]:

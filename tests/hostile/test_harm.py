@@ -391,7 +391,6 @@ def run(tmp_path_factory):
     base = tmp_path_factory.getbasetemp() / "hostile0"
     patch = pytest.MonkeyPatch()
     patch.setenv("EDU_TOKEN", "a secret of the grader's")
-    left: list[str] = []
     try:
         yield graded(LESSON, [placed(case, base) for case in CASES], tmp_path_factory)
     finally:

@@ -54,7 +54,9 @@ def grade_here(job: Job) -> Result:
             zygote = warm(job)
             try:
                 return judge(job.submission, job.plan, zygote, job.seed, job.key)
-            except SandboxError as error:  # the warm one has gone, maybe by this notebook: once more with a new one
+            except (
+                SandboxError
+            ) as error:  # the warm one has gone, maybe by this notebook: once more with a new one
                 _warm.pop((job.level, job.limits)).close()
                 if last:
                     return not_graded(job, str(error))

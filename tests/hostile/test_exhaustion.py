@@ -18,7 +18,13 @@ LESSON = "02_metrics"
 AT = "metrics.accuracy"
 MEMORY = 512 << 20
 LIMITS = {"cell": 4.0, "notebook": 32.0, "memory": MEMORY}
-LATER = ("metrics.portability", "metrics.locality", "metrics.efficacy", "metrics.token_accuracy", "finetune.project_linf")
+LATER = (
+    "metrics.portability",
+    "metrics.locality",
+    "metrics.efficacy",
+    "metrics.token_accuracy",
+    "finetune.project_linf",
+)
 
 
 def cell(name: str, source: str, **more: object) -> Case:
@@ -29,7 +35,11 @@ def cell(name: str, source: str, **more: object) -> Case:
 def answer(name: str, body: str, **more: object) -> Case:
     """An attack in the function that is judged; it costs that one."""
     lines = "\n    ".join(body.strip("\n").splitlines())
-    return Case(name, {AT: f"import ctypes, os, signal, threading, time\ndef accuracy(answers, target):\n    {lines}"}, **more)  # type: ignore[arg-type]
+    return Case(
+        name,
+        {AT: f"import ctypes, os, signal, threading, time\ndef accuracy(answers, target):\n    {lines}"},
+        **more,
+    )  # type: ignore[arg-type]
 
 
 STUBBORN = """

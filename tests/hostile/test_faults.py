@@ -144,13 +144,22 @@ CASES = [
     Case("async_answer", cells={AT: accuracy("pass").replace("def ", "async def ")}),
     own("asks_for_input", "name = input('your name? ')"),
     own("asks_for_password", "import getpass\ngetpass.getpass()"),
-    own("changed_folder", "import os\nos.makedirs('deep/er')\nos.chdir('deep/er')\nopen('x', 'w').write('x')\nos.chdir('/')"),
+    own(
+        "changed_folder",
+        "import os\nos.makedirs('deep/er')\nos.chdir('deep/er')\nopen('x', 'w').write('x')\nos.chdir('/')",
+    ),
     own(
         "threads_left",
         "import threading, time\nfor _ in range(5):\n    threading.Thread(target=time.sleep, args=(1000,)).start()",
     ),
-    own("thread_that_prints", "import threading, time\ndef talk():\n    while True:\n        print('still here')\n        time.sleep(0.01)\nthreading.Thread(target=talk, daemon=True).start()"),
-    right("warnings_on_stderr", accuracy("import sys, warnings; warnings.warn('old'); print('oh', file=sys.stderr)")),
+    own(
+        "thread_that_prints",
+        "import threading, time\ndef talk():\n    while True:\n        print('still here')\n        time.sleep(0.01)\nthreading.Thread(target=talk, daemon=True).start()",
+    ),
+    right(
+        "warnings_on_stderr",
+        accuracy("import sys, warnings; warnings.warn('old'); print('oh', file=sys.stderr)"),
+    ),
     right("prints_inside", accuracy("print('x' * 100_000)")),
     Case("not_a_number", {AT: "def accuracy(answers, target):\n    return float('nan')"}),
     Case("infinite", {AT: "def accuracy(answers, target):\n    return float('inf')"}),
@@ -169,10 +178,16 @@ CASES = [
     own("error_in_own_cell", "1 / 0"),
     own("syntax_error_in_own_cell", "print 'python 2'"),
     Case("syntax_error_in_answer", {AT: "def accuracy(answers, target)\n    return 1"}),
-    Case("stub_left", {AT: "def accuracy(answers, target):\n    ### YOUR CODE HERE\n    raise NotImplementedError"}),
+    Case(
+        "stub_left",
+        {AT: "def accuracy(answers, target):\n    ### YOUR CODE HERE\n    raise NotImplementedError"},
+    ),
     Case("answer_is_a_number", {AT: "accuracy = 0.5"}),
     own("prints_megabytes", "print('a line of output\\n' * 300_000)"),
-    own("plots_left_open", "import matplotlib.pyplot as plt\nfor _ in range(25):\n    plt.figure(); plt.plot([1, 2])"),
+    own(
+        "plots_left_open",
+        "import matplotlib.pyplot as plt\nfor _ in range(25):\n    plt.figure(); plt.plot([1, 2])",
+    ),
     own("plot_shown", "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()"),
     own("inline_plots", "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])"),
     own("widget_plots", "%matplotlib widget\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])"),
@@ -183,7 +198,11 @@ CASES = [
     own("bash_cell", "%%bash\necho hello\nls /"),
     own("installs_something", "%pip install left-pad"),
     own("other_magics", "%load_ext autoreload\n%autoreload 2\n%pwd\n%who\n%env X=1\n%cd /"),
-    own("written_module", "%%writefile mine.py\ndef twice(x):\n    return 2 * x", after={AT: "import mine\nassert mine.twice(2) == 4"}),
+    own(
+        "written_module",
+        "%%writefile mine.py\ndef twice(x):\n    return 2 * x",
+        after={AT: "import mine\nassert mine.twice(2) == 4"},
+    ),
     right(
         "reference_of_another",
         "import edu_edit.metrics\ndef accuracy(answers, target):\n"
@@ -191,28 +210,60 @@ CASES = [
     ),
     Case(
         "reference_of_itself",
-        {AT: "import edu_edit.metrics\ndef accuracy(answers, target):\n    return edu_edit.metrics.accuracy(answers, target)"},
+        {
+            AT: "import edu_edit.metrics\ndef accuracy(answers, target):\n    return edu_edit.metrics.accuracy(answers, target)"
+        },
     ),
-    Case("seeds_at_the_top", first="import random, numpy, torch\nrandom.seed(0); numpy.random.seed(0); torch.manual_seed(0)"),
+    Case(
+        "seeds_at_the_top",
+        first="import random, numpy, torch\nrandom.seed(0); numpy.random.seed(0); torch.manual_seed(0)",
+    ),
     Case("no_gradients", first="import torch\ntorch.set_grad_enabled(False)"),
     Case("double_by_default", first="import torch\ntorch.set_default_dtype(torch.float64)"),
     Case("threads_of_torch", first="import torch\ntorch.set_num_threads(4)"),
     Case(
         "own_helper_cell",
-        {AT: "def accuracy(answers, target):\n    if not answers:\n        raise ValueError('none')\n    return share([same(a, target) for a in answers])"},
+        {
+            AT: "def accuracy(answers, target):\n    if not answers:\n        raise ValueError('none')\n    return share([same(a, target) for a in answers])"
+        },
         before={AT: "same = same_answer\ndef share(rights):\n    return sum(rights) / len(rights)"},
         earns={AT: 2.0},
     ),
-    own("data_beside", "words = open('data/words.txt').read()\nassert words == 'ä b c'", files={"data/words.txt": "ä b c".encode()}),
+    own(
+        "data_beside",
+        "words = open('data/words.txt').read()\nassert words == 'ä b c'",
+        files={"data/words.txt": "ä b c".encode()},
+    ),
     own("own_module_beside", "import helpers\nassert helpers.x == 1", files={"helpers.py": b"x = 1"}),
-    Case("modules_shadowed", files={"torch.py": b"1/0", "json.py": b"1/0", "edu_edit/__init__.py": b"1/0", "sitecustomize.py": b"1/0"}),
+    Case(
+        "modules_shadowed",
+        files={
+            "torch.py": b"1/0",
+            "json.py": b"1/0",
+            "edu_edit/__init__.py": b"1/0",
+            "sitecustomize.py": b"1/0",
+        },
+    ),
     Case("file_called_tmp", files={"tmp": b"x"}),
-    Case("big_file_beside", files={"a.bin": b"\0" * (15 << 20), "b.bin": b"\1" * (15 << 20), "c.bin": b"\2" * (15 << 20)}),
+    Case(
+        "big_file_beside",
+        files={"a.bin": b"\0" * (15 << 20), "b.bin": b"\1" * (15 << 20), "c.bin": b"\2" * (15 << 20)},
+    ),
     Case("long_names_beside", files={("n" * 200 + ".txt"): b"x", "a" + "/a" * 40: b"x"}),
     own("names_reused", "torch_ = torch\nlist_ = [1]\nsum_of = sum\ncheck = 5\nquiz = None\nhint = 'x'"),
-    own("builtin_overwritten", "list = [1, 2]\nstr = 'x'\nlen = 3", lost=["metrics.portability", "metrics.locality", "metrics.efficacy", "metrics.token_accuracy", AT]),
-    own("shows_many_things", "from IPython.display import HTML, Image, Markdown, display\ndisplay(HTML('<b>x</b>'), Markdown('*x*'))\nimport ipywidgets\nipywidgets.IntSlider()"),
-    own("shows_what_json_has_not", "from IPython.display import display\ndisplay({'application/x': {1: {2}}, 'text/plain': b'\\xff'}, raw=True)"),
+    own(
+        "builtin_overwritten",
+        "list = [1, 2]\nstr = 'x'\nlen = 3",
+        lost=["metrics.portability", "metrics.locality", "metrics.efficacy", "metrics.token_accuracy", AT],
+    ),
+    own(
+        "shows_many_things",
+        "from IPython.display import HTML, Image, Markdown, display\ndisplay(HTML('<b>x</b>'), Markdown('*x*'))\nimport ipywidgets\nipywidgets.IntSlider()",
+    ),
+    own(
+        "shows_what_json_has_not",
+        "from IPython.display import display\ndisplay({'application/x': {1: {2}}, 'text/plain': b'\\xff'}, raw=True)",
+    ),
 ]
 
 

@@ -5,17 +5,13 @@ Every attack reports what it reached (`REACHED [...]`); the list must be empty, 
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from autograder.cli.machine import bubblewrap_works
 
-from .conftest import ROOT, Case, attacked, graded
+from .conftest import ROOT, Case, graded
 
 pytestmark = [
     pytest.mark.slow,
@@ -294,8 +290,15 @@ with torch.no_grad():
             pass
 """,
         earns=dict.fromkeys(
-            ("metrics.accuracy", "metrics.portability", "metrics.locality", "finetune.project_linf",
-             "metrics.efficacy", "metrics.token_accuracy"), 0.0
+            (
+                "metrics.accuracy",
+                "metrics.portability",
+                "metrics.locality",
+                "finetune.project_linf",
+                "metrics.efficacy",
+                "metrics.token_accuracy",
+            ),
+            0.0,
         ),
     ),
     probe(

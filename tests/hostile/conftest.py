@@ -23,6 +23,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PORT = "@PORT@"  # in a source: a port of this machine where nothing may ever arrive
+BASE = b"@BASE@"  # in a source: the folder of this run, with the results in `out` and the notebooks in `class`
 QUICK = {"cell": 3.0, "notebook": 20.0}
 
 
@@ -150,7 +151,8 @@ def graded(
             folder = class_ / student
             folder.mkdir(parents=True)
             case = known.get(student, Case(student))
-            (folder / f"{lesson}.ipynb").write_bytes(attacked(lesson, case, trap.port))
+            content = attacked(lesson, case, trap.port).replace(BASE, str(base).encode())
+            (folder / f"{lesson}.ipynb").write_bytes(content)
             for name, content in case.files.items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(content)

@@ -5,8 +5,6 @@ Every attack reports what it reached (`REACHED [...]`); the list must be empty, 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from autograder.cli.machine import bubblewrap_works
@@ -104,8 +102,8 @@ reached += shared
         "gradebook_and_submissions",
         """
 import glob, shutil, sqlite3
-places = ["@OUT@/gradebook.db", "@OUT@/results/.lock", "@OUT@", "@CLASS@", "@CLASS@/s000-honest/02_metrics.ipynb",
-          "@OUT@/submitted/s000-honest/02_metrics/02_metrics.ipynb", ROOT + "/solutions", ROOT + "/tests", ROOT + "/lessons",
+places = ["@BASE@/out/gradebook.db", "@BASE@/out/results/.lock", "@BASE@/out", "@BASE@/class", "@BASE@/class/s000-honest/02_metrics.ipynb",
+          "@BASE@/out/submitted/s000-honest/02_metrics/02_metrics.ipynb", ROOT + "/solutions", ROOT + "/tests", ROOT + "/lessons",
           ROOT + "/autograder/checks.py", ROOT + "/autograder/exercises.py", ROOT + "/.git", ROOT + "/pyproject.toml"]
 import fcntl
 for place in places:
@@ -117,7 +115,7 @@ for place in places:
     attempt("lock " + place, lambda: fcntl.flock(open(place), fcntl.LOCK_EX))
     attempt("make " + place, lambda: os.makedirs(place))
     attempt("through root " + place, lambda: open("/proc/1/root" + place).read())
-attempt("sqlite", lambda: sqlite3.connect("@OUT@/gradebook.db").execute("delete from grade"))
+attempt("sqlite", lambda: sqlite3.connect("@BASE@/out/gradebook.db").execute("delete from grade"))
 """,
     ),
     probe(
@@ -157,7 +155,7 @@ attempt("in site-packages", lambda: open(os.path.dirname(torch.__path__[0]) + "/
     probe(
         "links",
         """
-targets = ["/etc/shadow", "/etc/passwd", "/root/.ssh", "@OUT@/gradebook.db", ROOT + "/solutions"]
+targets = ["/etc/shadow", "/etc/passwd", "/root/.ssh", "@BASE@/out/gradebook.db", ROOT + "/solutions"]
 for number, target in enumerate(targets):
     os.symlink(target, f"soft{number}")
     attempt("soft " + target, lambda: os.listdir(f"soft{number}") if target.endswith(("ssh", "solutions"))
@@ -166,10 +164,10 @@ for number, target in enumerate(targets):
 import json
 attempt("hard library", os.link, json.__file__, "hard")
 for way in ("/proc/1/root", "/proc/self/root", "/proc/self/cwd/../..", "/proc/1/cwd/../.."):
-    attempt(way, lambda: open(way + "@OUT@/gradebook.db").read())
+    attempt(way, lambda: open(way + "@BASE@/out/gradebook.db").read())
 fd = os.open("/", os.O_RDONLY)
 os.chdir("/"); os.chdir("../../../../..")
-attempt("above root", lambda: os.stat("@CLASS@".lstrip("/")))
+attempt("above root", lambda: os.stat("@BASE@/class".lstrip("/")))
 attempt("chroot", os.chroot, AT_HOME)
 os.chdir(AT_HOME)
 """,
@@ -203,7 +201,7 @@ import urllib.request
 port = int("@PORT@")
 for family, address in ((socket.AF_INET, ("127.0.0.1", port)), (socket.AF_INET, ("10.0.0.1", 53)),
                         (socket.AF_INET6, ("::1", port)), (socket.AF_INET, ("1.1.1.1", 80)),
-                        (socket.AF_UNIX, "@CLASS@/../unix"), (socket.AF_UNIX, "\\0harm-abstract-@PORT@")):
+                        (socket.AF_UNIX, "@BASE@/class/../unix"), (socket.AF_UNIX, "\\0harm-abstract-@PORT@")):
     def connect():
         one = socket.socket(family, socket.SOCK_STREAM); one.settimeout(1); one.connect(address)
     attempt(f"connect {address}", connect)
@@ -380,22 +378,12 @@ for fd in range(0, 256):
 ]
 
 
-def placed(case: Case, base: Path) -> Case:
-    """The case with the places of this run in its source."""
-    swap = {"@OUT@": str(base / "out"), "@CLASS@": str(base / "class")}
-    before = dict(case.before)
-    for word, place in swap.items():
-        before = {id: source.replace(word, place) for id, source in before.items()}
-    return Case(case.name, before=before, earns=case.earns)
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    base = tmp_path_factory.getbasetemp() / "hostile0"
     patch = pytest.MonkeyPatch()
     patch.setenv("EDU_TOKEN", "a secret of the grader's")
     try:
-        yield graded(LESSON, [placed(case, base) for case in CASES], tmp_path_factory)
+        yield graded(LESSON, CASES, tmp_path_factory)
     finally:
         patch.undo()
 

@@ -18,6 +18,7 @@ pytestmark = [
 LESSON = "02_metrics"
 AT = "metrics.accuracy"
 MARKER = "harm-left-over"
+NAME = f"harm-{os.getpid()}"  # of sockets of this machine where nothing may arrive
 TRY = f"""
 import ctypes, errno, os, pathlib, signal, socket, sys, threading, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -40,6 +41,7 @@ def call(name, *args):
 
 def probe(name: str, source: str, **more: object) -> Case:
     """An attack in a cell of its own that says what it reached."""
+    source = source.replace("@NAME@", NAME)
     return Case(name, before={AT: f"{TRY}\n{source}\nprint('REACHED', sorted(map(str, reached)))"}, **more)  # type: ignore[arg-type]
 
 
@@ -201,11 +203,11 @@ import urllib.request
 port = int("@PORT@")
 for family, address in ((socket.AF_INET, ("127.0.0.1", port)), (socket.AF_INET, ("10.0.0.1", 53)),
                         (socket.AF_INET6, ("::1", port)), (socket.AF_INET, ("1.1.1.1", 80)),
-                        (socket.AF_UNIX, "@BASE@/class/../unix"), (socket.AF_UNIX, "\\0harm-abstract-@PORT@")):
+                        (socket.AF_UNIX, "/tmp/@NAME@"), (socket.AF_UNIX, "\\0@NAME@")):
     def connect():
         one = socket.socket(family, socket.SOCK_STREAM); one.settimeout(1); one.connect(address)
     attempt(f"connect {address}", connect)
-attempt("unix datagram", lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"x", "\\0harm-datagram-@PORT@"))
+attempt("unix datagram", lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b"x", "\\0@NAME@-d"))
 attempt("udp", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("1.1.1.1", 53)))
 attempt("dns", socket.getaddrinfo, "example.org", 80)
 attempt("http", lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1))
@@ -383,9 +385,68 @@ def run(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setenv("EDU_TOKEN", "a secret of the grader's")
     try:
-        yield graded(LESSON, CASES, tmp_path_factory)
+        with Listeners() as listeners, Sightings() as sightings:
+            done = graded(LESSON, CASES, tmp_path_factory)
+            done.arrived += listeners.arrived()
+            done.sightings = sightings
+        yield done
     finally:
         patch.undo()
+
+
+class Listeners:
+    """Unix sockets of this machine, by name and by path. What connects waits in their queues."""
+
+    def __enter__(self) -> Listeners:
+        self.path = Path("/tmp") / NAME
+        kinds = (
+            ("\0" + NAME, socket.SOCK_STREAM),
+            (str(self.path), socket.SOCK_STREAM),
+            (f"\0{NAME}-d", socket.SOCK_DGRAM),
+        )
+        self.sockets = []
+        for address, kind in kinds:
+            one = socket.socket(socket.AF_UNIX, kind)
+            one.bind(address)
+            one.setblocking(False)
+            if kind == socket.SOCK_STREAM:
+                one.listen()
+            self.sockets.append(one)
+        return self
+
+    def arrived(self) -> int:
+        return len(select.select(self.sockets, [], [], 0)[0])
+
+    def __exit__(self, *_: object) -> None:
+        for one in self.sockets:
+            one.close()
+        self.path.unlink()
+
+
+class Sightings:
+    """When a process with the name of the attack's leftovers was last seen on this machine."""
+
+    def __enter__(self) -> Sightings:
+        self.first = self.last = 0.0
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.thread.start()
+        return self
+
+    def _watch(self) -> None:
+        while not self.stop.wait(0.1):
+            for place in Path("/proc").glob("[0-9]*/comm"):
+                try:
+                    found = place.read_text().strip() == MARKER[:15]
+                except OSError:
+                    continue
+                if found:
+                    self.last = time.time()
+                    self.first = self.first or self.last
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        self.thread.join(5)
 
 
 def reached(run, case: Case) -> list[str]:
@@ -410,3 +471,9 @@ def test_reaches_nothing(run, case):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_honest_answers_count(run, case):
     assert run.marks(case) == case.expected(run.full)
+
+
+def test_leftovers_end_with_their_submission(run):
+    place = next(n for n, case in enumerate(CASES) if case.name == "leftover_processes")
+    after = next((run.out / "results" / LESSON).glob(f"s{place + 1:03}-honest*.json"))
+    assert 0 < run.sightings.first <= run.sightings.last < after.stat().st_mtime

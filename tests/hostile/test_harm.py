@@ -5,6 +5,13 @@ Every attack reports what it reached (`REACHED [...]`); the list must be empty, 
 
 from __future__ import annotations
 
+import os
+import select
+import socket
+import threading
+import time
+from pathlib import Path
+
 import pytest
 
 from autograder.cli.machine import bubblewrap_works

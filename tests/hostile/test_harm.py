@@ -137,11 +137,11 @@ for folder, below, names in os.walk("/"):
         continue
     seen += 1
     attempt("make in " + folder, lambda: open(os.path.join(folder, "harm-was-here"), "w").close())
-    for name in names[:3]:
+    for name in names[:1]:
         if folder != "/dev" and not folder.startswith("/dev/pts"):
             attempt("write " + os.path.join(folder, name), lambda: open(os.path.join(folder, name), "r+b").close())
-    if seen > 30000:
-        break
+    if folder.count("/") > 3 or seen > 3000:
+        below[:] = []
 import edu_edit, torch, transformers
 for module in (edu_edit, torch, transformers, os):
     attempt("change " + module.__name__, lambda: open(module.__file__, "a"))

@@ -296,17 +296,7 @@ with torch.no_grad():
         except Exception:
             pass
 """,
-        earns=dict.fromkeys(
-            (
-                "metrics.accuracy",
-                "metrics.portability",
-                "metrics.locality",
-                "finetune.project_linf",
-                "metrics.efficacy",
-                "metrics.token_accuracy",
-            ),
-            0.0,
-        ),
+        earns=dict.fromkeys((AT, "metrics.portability", "metrics.locality", "finetune.project_linf"), 0.0),
     ),
     probe(
         "leave_for_the_next",
@@ -362,7 +352,7 @@ for name in os.listdir("/proc"):
                 continue
             if b"secret" in text or b"pytest" in text:
                 reached.append(f"{name} {part}")
-for place in ("/etc/passwd", "/etc/shadow", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/root", "/var/log", "/var/lib",
+for place in ("/etc/passwd", "/etc/shadow", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/root/.ssh", "/root/.bashrc", "/root/.cache", "/var/log", "/var/lib",
               "/run", "/home/student/.ssh", "/etc/ssh", "/boot", "/srv", "/opt", "/mnt", "/media"):
     attempt(place, os.stat, place)
 reached += [name for name in os.listdir("/home") if name != "student"]

@@ -103,9 +103,23 @@ def minor(notebook: Notebook) -> None:
     notebook["nbformat_minor"] = 99
 
 
-def worksheets(**top: Any) -> bytes:
+def file_with(**top: Any) -> bytes:
     notebook = honest(LESSON)
     return json.dumps({**notebook, **top}).encode()
+
+
+def as_format_3() -> bytes:
+    """As an editor of many years ago saves it: cells in a worksheet, without ids."""
+    cells = []
+    for cell in honest(LESSON)["cells"]:
+        text = {"input" if cell["cell_type"] == "code" else "source": cell["source"]}
+        old = {"language": "python", "collapsed": False, "prompt_number": 1, "outputs": []}
+        more = old if cell["cell_type"] == "code" else {}
+        cells.append({"cell_type": cell["cell_type"], "metadata": cell["metadata"], **text, **more})
+    sheets = [{"cells": cells, "metadata": {}}]
+    return json.dumps(
+        {"nbformat": 3, "nbformat_minor": 0, "metadata": {"name": ""}, "worksheets": sheets}
+    ).encode()
 
 
 def no_cells() -> bytes:
@@ -127,12 +141,13 @@ CASES = [
     Case("all_metadata_gone", edit=stripped),
     Case("swapped_solutions", edit=swapped),
     Case("set_up_deleted", edit=no_set_up),
-    Case("solution_as_markdown", edit=as_markdown, lost=[AT]),
+    Case("solution_as_markdown", edit=as_markdown),
     Case("invalid_json", raw=b'{"cells": [', rejected=True),
     Case("no_json_at_all", raw=b"\x89PNG\r\n\x1a\n\0\0", rejected=True),
     Case("empty_file", raw=b"", rejected=True),
-    Case("format_3", raw=worksheets(nbformat=3), rejected=True),
-    Case("format_text", raw=worksheets(nbformat="four"), rejected=True),
+    Case("format_3_by_name", raw=file_with(nbformat=3)),
+    Case("format_3", raw=as_format_3()),
+    Case("format_text", raw=file_with(nbformat="four")),
     Case("a_list", raw=b"[1, 2, 3]", rejected=True),
     Case("no_cells", raw=no_cells(), lost=sorted(ALL)),
     Case("newer_minor", edit=minor),

@@ -23,7 +23,7 @@ from autograder.grader.inside.masks import SAID
 from autograder.grader.normalise import Plan, Step, Test, steps
 from autograder.grader.records import Cell, Mark, Result, Submission
 from autograder.grader.redacted import references
-from autograder.grader.session import Gone, Session
+from autograder.grader.session import TOO_LONG, Gone, Session
 from autograder.grader.zygotes import Zygote
 from autograder.sentences import say
 
@@ -88,7 +88,9 @@ class Notebook:
         except Gone as gone:
             self.fault(place, gone)
         except StoppedElsewhere as stopped:
-            self.notes.append(f"Cell {place + 1} {stopped.stop.message} and was stopped.")
+            said, late = stopped.stop.message, stopped.stop.kind == TOO_LONG
+            came = f"{said} and was stopped" if late else f"gave no output: {said}"
+            self.notes.append(f"Cell {place + 1} {came}.")
         return []
 
     def fault(self, place: int, gone: Gone) -> None:

@@ -198,6 +198,7 @@ def environment() -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "HF_HUB_OFFLINE": "1",
+        "PIP_NO_INDEX": "1",
         "MPLBACKEND": "agg",
         "MPLCONFIGDIR": "/home/student/tmp/matplotlib",
         "IPYTHONDIR": "/home/student/tmp/ipython",

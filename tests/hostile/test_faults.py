@@ -297,3 +297,13 @@ def test_costs_only_the_question_at_fault(run, case):
         assert case.name not in run.results and run.rejections[case.name].endswith(".")
     else:
         assert run.marks(case) == case.expected(run.full)
+
+
+ENDED = {"segfault_in_cell", "abort_in_cell", "hard_exit_in_cell"}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.rejected], ids=lambda case: case.name)
+def test_only_what_ended_was_stopped(run, case):
+    """A slip that Python survives is shown as Python shows it, and in time."""
+    stopped = [note for note in run.results[case.name].notes if "was stopped" in note or "no output" in note]
+    assert len(stopped) == (case.name in ENDED)

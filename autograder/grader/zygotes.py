@@ -204,4 +204,5 @@ def environment() -> dict[str, str]:
         "IPYTHONDIR": "/home/student/tmp/ipython",
         **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
         "TOKENIZERS_PARALLELISM": "false",
+        "MALLOC_ARENA_MAX": "2",  # else every thread takes 64 MB of what the limit on memory counts
     }

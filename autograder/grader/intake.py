@@ -21,7 +21,7 @@ from autograder.grader.owners import Naming, Owner, file_name, is_notebook, item
 from autograder.grader.records import Rejection, Submission
 from autograder.grader.repair import NoNotebook, notebook_of
 
-BESIDE_FILES, BESIDE_BYTES = 100, 64 * 2**20  # what one student's notebook may bring along
+BESIDE_FILES, BESIDE_BYTES = 100, 32 * 2**20  # what one student's notebook may bring along
 TRIED = 5  # notebooks of one student that are looked into
 STAMP = re.compile(
     r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d{1,6})?) ?"

@@ -24,7 +24,7 @@ from autograder.grader.inside.masks import SAID
 from autograder.grader.normalise import Plan, Step, Test, steps
 from autograder.grader.records import Cell, Mark, Result, Submission
 from autograder.grader.redacted import references
-from autograder.grader.session import Gone, Session
+from autograder.grader.session import TOO_LONG, Gone, Session
 from autograder.grader.zygotes import SandboxError, Zygote
 from autograder.sentences import say
 
@@ -103,7 +103,9 @@ class Notebook:
         except Gone as gone:
             self.fault(place, gone)
         except StoppedElsewhere as stopped:
-            self.notes.append(f"Cell {place + 1} {stopped.stop.message} and was stopped.")
+            said, late = stopped.stop.message, stopped.stop.kind == TOO_LONG
+            came = f"{said} and was stopped" if late else f"gave no output: {said}"
+            self.notes.append(f"Cell {place + 1} {came}.")
         return []
 
     def fault(self, place: int, gone: Gone) -> None:
@@ -137,7 +139,7 @@ class Notebook:
     def brought_to(self, place: int, session: Session) -> bool:
         """Run all cells before this one; False when one ends the sandbox."""
         for source in self.plan.prelude:
-            session.run(source)
+            session.run(source, patient=True)
         for before in range(place):
             if not self.todo[before].run or before in self.broken:
                 continue

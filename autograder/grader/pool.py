@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
+import multiprocessing.connection
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -36,23 +38,60 @@ class Job:
 
 
 _warm: dict[tuple[str, Limits], Zygote] = {}
+_one_at_a_time = threading.Lock()  # a Dask worker may have several threads; torch has one random generator
 
 
 def grade_here(job: Job) -> Result:
-    """Grade one submission in this process, which keeps its warm sandbox for the next one."""
+    """Grade one submission in this process, which keeps its warm sandbox for the next one.
+
+    Raises SandboxError where no sandbox can be started at all; whatever else goes wrong is about this
+    submission.
+    """
     import torch
 
     torch.set_num_threads(1)
+    with _one_at_a_time:
+        for last in (False, True):
+            zygote = warm(job)
+            try:
+                return judge(job.submission, job.plan, zygote, job.seed, job.key)
+            except (
+                SandboxError
+            ) as error:  # the warm one has gone, maybe by this notebook: once more with a new one
+                _warm.pop((job.level, job.limits)).close()
+                if last:
+                    return not_graded(job, str(error))
+            except Exception as error:  # a fault of the grader's: it must not end the class
+                return not_graded(job, f"{type(error).__name__}: {str(error)[:300]}")
+    raise AssertionError
+
+
+def warm(job: Job) -> Zygote:
+    """This process' warm sandbox for such jobs."""
     at = (job.level, job.limits)
     if at not in _warm:
+        if not _warm:
+            atexit.register(close_all)
         _warm[at] = Zygote(job.level, os.getpid(), job.limits)
-        atexit.register(_warm[at].close)
-    try:
-        return judge(job.submission, job.plan, _warm[at], job.seed, job.key)
-    except SandboxError:  # the warm one has gone: once more with a new one
-        _warm.pop(at).close()
-        _warm[at] = Zygote(job.level, os.getpid(), job.limits)
-        return judge(job.submission, job.plan, _warm[at], job.seed, job.key)
+    return _warm[at]
+
+
+def close_all() -> None:
+    while _warm:
+        _warm.popitem()[1].close()
+
+
+def end_with_parent() -> None:
+    """End this process with its sandboxes when the run that started it has been killed."""
+    parent = multiprocessing.parent_process()
+
+    def wait_for_it() -> None:
+        if parent is not None:
+            multiprocessing.connection.wait([parent.sentinel])
+            close_all()
+            os._exit(1)
+
+    threading.Thread(target=wait_for_it, daemon=True).start()
 
 
 def grade_all(jobs: Sequence[Job], workers: int = 2) -> Iterator[Result]:
@@ -82,7 +121,8 @@ def grade_all(jobs: Sequence[Job], workers: int = 2) -> Iterator[Result]:
 
 def _pool(workers: int) -> ProcessPoolExecutor:
     """Processes that begin from nothing: a fork of this one would take along its threads."""
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent)
 
 
 def grade_on_cluster(jobs: Sequence[Job], address: str) -> Iterator[Result]:
@@ -96,7 +136,12 @@ def grade_on_cluster(jobs: Sequence[Job], address: str) -> Iterator[Result]:
             yield future.result() if future.status == "finished" else not_graded(job)
 
 
-def not_graded(job: Job) -> Result:
-    """What stands for a submission whose grading ended the grading process itself, twice."""
-    said = "Grading this notebook ended the grader, twice: it has to be graded by hand."
+ENDED = "grading it ended the grading process, twice"
+
+
+def not_graded(job: Job, why: str = ENDED) -> Result:
+    """What stands for a submission that the grader itself failed at. It has no key, so that the next run
+    tries anew.
+    """
+    said = f"This notebook could not be graded and has to be looked at by hand: {why.rstrip('.')}."
     return Result(job.submission.student, job.plan.lesson, "", notes=(said,), level=job.level, seed=job.seed)

@@ -20,6 +20,7 @@ from torch import nn
 from autograder.calls import RunsElsewhere, Stop, StoppedElsewhere
 from autograder.grader.link import End
 from autograder.grader.problems import Grader
+from autograder.grader.waiting import OWN, waiting
 from autograder.grader.wire import Closed, Late, Wire, WireError
 from edu_edit import LM
 
@@ -29,7 +30,7 @@ GRACE = 2.0  # seconds between the interrupt and the end
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may use: seconds per cell or call, seconds in all, bytes, processes."""
+    """What one submission may use: seconds per cell or call, per function, and in all; bytes, processes."""
 
     cell: float = 20.0
     notebook: float = 180.0
@@ -37,6 +38,11 @@ class Limits:
     processes: int = 48
     file: int = 32 << 20
     output: int = 1 << 20
+
+    @property
+    def exercise(self) -> float:
+        """Seconds for all calls of one function: one that is always slow leaves time for the others."""
+        return max(self.cell, self.notebook / 4)
 
 
 class Gone(Exception):
@@ -51,6 +57,8 @@ class Session(End):
     def __init__(self, wire: Wire, control: socket.socket, limits: Limits) -> None:
         super().__init__(wire)
         self.control, self.limits = control, limits
+        self.waited = waiting(OWN)  # for a processor, as far as a limit has moved on for it
+        wire.more = self.starved
         self.models: dict[int, LM] = {}
         self.lent: list[nn.Module] = []
         self.ends_at = time.monotonic() + limits.notebook
@@ -80,8 +88,8 @@ class Session(End):
             return {"kind": error.stop.kind, "message": error.stop.message}
         return super().described(error)
 
-    def top(self, head: dict[str, Any], values: Any = None) -> Any:
-        """Ask a question that nothing else waits for, within the time limit of a cell.
+    def top(self, head: dict[str, Any], values: Any = None, patient: bool = False) -> Any:
+        """Ask a question that nothing else waits for, within the time limit of a cell; patient: of the notebook.
 
         Raises StoppedElsewhere when the student's code raised, and Gone when there is no sandbox any more.
         """
@@ -91,7 +99,8 @@ class Session(End):
         packer = self.packer(self)
         tree = packer.pack(values)
         begun = self.asked + 1
-        self.wire.deadline = min(time.monotonic() + self.limits.cell, self.ends_at)
+        soon = time.monotonic() + self.limits.cell
+        self.wire.deadline = self.ends_at if patient else min(soon, self.ends_at)
         try:
             return self.ask({**head, "values": tree}, packer.tensors)
         except Late:
@@ -125,6 +134,25 @@ class Session(End):
                         self.wire.send(late)
         self.end(said)
 
+    def starved(self) -> float:
+        """Seconds, not counted before, for which sandbox and grader wanted to work and had no processor: a busy
+        machine is nobody's fault. The limit of the whole notebook does not move.
+        """
+        if self.gone or time.monotonic() >= self.ends_at:
+            return 0.0
+        self.tell("waited")
+        self.control.settimeout(2)
+        there = 0.0
+        with contextlib.suppress(OSError, ValueError):
+            told = json.loads(self.control.recv(4096))
+            if "waited" not in told:  # that was its last word: the sandbox has ended
+                self.told = told
+                return 0.0
+            there = float(told["waited"])
+        waited = there + waiting(OWN)
+        more, self.waited = waited - self.waited, max(waited, self.waited)
+        return max(more, 0.0)
+
     def tell(self, what: str) -> None:
         with contextlib.suppress(OSError):
             self.control.send(what.encode())
@@ -138,8 +166,10 @@ class Session(End):
             self.tell("end")
             self.control.settimeout(10)
             with contextlib.suppress(OSError, ValueError):
-                told = json.loads(self.control.recv(4096))
-                self.told = told if isinstance(told, dict) else {}
+                while "exit" not in self.told:
+                    self.told = json.loads(self.control.recv(4096))
+            if self.told.get("over") is True:
+                self.gone = "its processes together used more memory than is allowed"
             self.control.close()
             self.wire.close()
         return self.told
@@ -148,10 +178,14 @@ class Session(End):
 
     # What is asked of the student's notebook.
 
-    def run(self, source: str) -> tuple[list[dict[str, Any]], bool]:
-        """Run one cell: its outputs as nbformat's dictionaries, and whether it ended without an error."""
-        self.top({"op": "run", "source": source, "grad": True})
-        return told_outputs(self.about.get("outputs"), 2 * self.limits.output), self.about.get("ok") is True
+    def run(self, source: str, patient: bool = False) -> tuple[list[dict[str, Any]], bool]:
+        """Run one cell: its outputs as nbformat's dictionaries, and whether it ended without an error.
+
+        patient: the lesson's own code, which has no time limit of its own (a busy machine is nobody's fault).
+        """
+        self.top({"op": "run", "source": source, "grad": True}, patient=patient)
+        outputs = self.about.get("outputs")
+        return told_outputs(outputs, 2 * self.limits.output), self.about.get("ok") is True
 
     def kinds(self, names: tuple[str, ...]) -> list[str]:
         """For every name "function", "missing", or its type's name."""
@@ -172,6 +206,7 @@ class StudentFunction(RunsElsewhere):
 
     def __init__(self, session: Session, name: str) -> None:
         self.session, self.__name__ = session, name
+        self.left = session.limits.exercise  # seconds for all calls together: the others need theirs
         self.stopped: Stop | None = None  # it ran too long once: it is not called again
 
     def __call__(self, *args: Any) -> Any:
@@ -181,6 +216,7 @@ class StudentFunction(RunsElsewhere):
             raise StoppedElsewhere(self.stopped)
         session.about, session.lent = {}, []
         head = {"op": "student", "name": self.__name__, "seed": torch.initial_seed(), "grad": True}
+        began = time.monotonic()
         try:
             with layers_elsewhere(session):
                 return session.top(head, args)
@@ -192,6 +228,10 @@ class StudentFunction(RunsElsewhere):
             raise
         finally:
             self._told(session.about, len(args))
+            self.left -= time.monotonic() - began
+            if self.left <= 0 and self.stopped is None:
+                said = f"ran longer than {session.limits.exercise:g} seconds in all calls together"
+                self.stopped = Stop(TOO_LONG, said, None, "", "", False)
 
     def _told(self, about: dict[str, Any], n: int) -> None:
         """What the call left behind: changed arguments, prints, hooks and gradients on the layers it got."""

@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import autograder
 import edu_edit
 from autograder.grader.redacted import redact
@@ -68,6 +70,7 @@ class Zygote:
         settings = {
             "models": list(MODELS),
             "output": self.limits.output,
+            "memory": self.limits.memory,
             "walls": walls,
             "user": user,
             "cover": {str(LIBRARY): "/library"} if walls else {},
@@ -116,10 +119,10 @@ class Zygote:
             "memory": limits.memory, "processes": limits.processes, "file": limits.file,
             "disk": 2 * limits.file, "cpu": int(limits.notebook) + 5,
         }  # fmt: skip
-        first = {"masks": [list(mask) for mask in masks], "limits": allowed,
-                 "files": {name: content.hex() for name, content in files.items()}}  # fmt: skip
+        first = {"masks": [list(mask) for mask in masks], "limits": allowed, "files": list(files)}
+        contents = {str(n): as_tensor(content) for n, content in enumerate(files.values())}
         try:
-            wire.send(first)
+            wire.send(first, contents)
             ready, _ = wire.receive()
         except (Closed, Late, WireError) as error:
             control.settimeout(1)
@@ -158,6 +161,11 @@ class Zygote:
         self.close()
 
 
+def as_tensor(content: bytes) -> torch.Tensor:
+    """A file's bytes, as a message carries them."""
+    return torch.frombuffer(bytearray(content or b"\0"), dtype=torch.uint8)[: len(content)]
+
+
 def bubblewrap(library: Path) -> list[str]:
     """The command that builds the sandbox' file system around the one that follows."""
     found = shutil.which("bwrap")
@@ -176,7 +184,8 @@ def bubblewrap(library: Path) -> list[str]:
             command += ["--symlink", os.readlink(place), place]
         elif os.path.exists(place):
             command += ["--ro-bind", place, place]
-    command += ["--ro-bind", str(library), "/library", "--dev", "/dev", "--proc", "/proc"]
+    command += ["--ro-bind", str(library), "/library", "--proc", "/proc"]
+    command += ["--dev", "/dev", "--remount-ro", "/dev"]
     command += ["--perms", "0755", "--dir", "/home", "--tmpfs", "/home/student", "--dir", "/home/student/tmp"]
     return [*command, "--remount-ro", "/", "--chdir", "/", "--"]
 
@@ -194,9 +203,11 @@ def environment() -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "HF_HUB_OFFLINE": "1",
+        "PIP_NO_INDEX": "1",
         "MPLBACKEND": "agg",
         "MPLCONFIGDIR": "/home/student/tmp/matplotlib",
         "IPYTHONDIR": "/home/student/tmp/ipython",
         **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
         "TOKENIZERS_PARALLELISM": "false",
+        "MALLOC_ARENA_MAX": "2",  # else every thread takes 64 MB of what the limit on memory counts
     }

@@ -1,9 +1,7 @@
-"""What the hostile suite shares: a case, and one run that grades many of them, each between two honest
-notebooks.
+"""What the hostile suite shares: a case, and one run that grades many of them, each between two honest notebooks.
 
-A module calls `graded(LESSON, CASES, tmp_path_factory)` once (in a module-scoped fixture) and asserts per
-case. What holds for the whole run (`Run.harm`) is looked at once: both neighbours' marks, what is left
-running, what was changed.
+A module calls `graded(LESSON, CASES, tmp_path_factory)` once (in a module-scoped fixture) and asserts per case. What
+holds for the whole run (`Run.harm`) is looked at once: both neighbours' marks, what is left running, what was changed.
 """
 
 from __future__ import annotations
@@ -24,7 +22,11 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PORT, OUT = "@PORT@", "@OUT@"  # in a source: a port where nothing may arrive, and the folder of the results
+PORT = "@PORT@"  # in a source: a port of this machine where nothing may ever arrive
+OUT = b"@OUT@"  # in a source: the folder of the results
+BASE = (
+    b"@BASE@"  # in a source: the folder of this run, with the results in `out` and the notebooks in `class`
+)
 QUICK = {"cell": 3.0, "notebook": 20.0}
 
 
@@ -32,11 +34,10 @@ QUICK = {"cell": 3.0, "notebook": 20.0}
 class Case:
     """A notebook with some cells changed.
 
-    cells: exercise id -> its solution cell; first: a cell before everything; before, after: exercise id -> an
-    extra cell around its solution; edit: a change of the whole notebook; files: what lies beside it; raw: the
-    file itself. earns: points by exercise id where it is not the rule "0 for those in `cells`, full marks for
-    the others"; lost: ids that earn 0 besides; rejected: the notebook is refused. seconds: no more than this
-    for the submission.
+    cells: exercise id -> its solution cell; first: a cell before everything; before, after: exercise id -> an extra
+    cell around its solution; edit: a change of the whole notebook; files: what lies beside it; raw: the file itself.
+    earns: points by exercise id where it is not the rule "0 for those in `cells`, full marks for the others";
+    lost: ids that earn 0 besides; rejected: the notebook is refused. seconds: no more than this for the submission.
     """
 
     name: str
@@ -75,7 +76,7 @@ class Run:
 
     def page(self, case: Case) -> str:
         """All pages of a submission as text."""
-        found = sorted((self.out / "feedback").glob(f"{case.name}*/**/*.html"))
+        found = sorted((self.out / "feedback").glob(f"*-then-{case.name}/**/*.html"))
         return "\n".join(page.read_text(encoding="utf-8") for page in found)
 
 
@@ -113,7 +114,7 @@ def code(source: str, id: str = "") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def attacked(lesson: str, case: Case, port: int = 0, out: Path = Path("/nowhere")) -> bytes:
+def attacked(lesson: str, case: Case, port: int = 0) -> bytes:
     """The notebook file of a case."""
     if case.raw is not None:
         return case.raw
@@ -128,7 +129,7 @@ def attacked(lesson: str, case: Case, port: int = 0, out: Path = Path("/nowhere"
         cells.insert(0, code(case.first))
     if case.edit is not None:
         case.edit(notebook)
-    return json.dumps(notebook).replace(PORT, str(port)).replace(OUT, str(out)).encode()
+    return json.dumps(notebook).replace(PORT, str(port)).encode()
 
 
 def graded(
@@ -142,17 +143,23 @@ def graded(
     base = factory.mktemp("hostile")
     class_, out, canary = base / "class", base / "out", base / "canary"
     canary.write_text("unharmed")
-    order = []
+    order = []  # which is that of the names: submissions are graded by student
+    known = {}
     with Trap() as trap, Watch() as watch:
         for place, case in enumerate(cases):
-            order += [f"h{place:03}", case.name]
-        order.append(f"h{len(cases):03}")
-        known = {case.name: case for case in cases}
+            order += [f"s{place:03}-honest", f"s{place:03}-then-{case.name}"]
+            known[order[-1]] = case
+        order.append(f"s{len(cases):03}-honest")
         for student in order:
             folder = class_ / student
             folder.mkdir(parents=True)
             case = known.get(student, Case(student))
-            (folder / f"{lesson}.ipynb").write_bytes(attacked(lesson, case, trap.port, out))
+            content = (
+                attacked(lesson, case, trap.port)
+                .replace(BASE, str(base).encode())
+                .replace(OUT, str(out).encode())
+            )
+            (folder / f"{lesson}.ipynb").write_bytes(content)
             for name, content in case.files.items():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_bytes(content)
@@ -160,7 +167,7 @@ def graded(
         settings = Settings(workers=1, limits=Limits(**limits), seed=SEED)
         done = grade_class(lesson, [class_ / student for student in order], out, settings)
     results = {result.student: result for result in done.results}
-    rejections = {one.student: one.reason for one in done.rejections}
+    rejections = {one.student: one.reason for one in done.rejections if one.file.endswith(".ipynb")}
     honest_ones = [student for student in order if student not in known]
     full = {mark.id: mark.points for mark in results[honest_ones[0]].marks if mark.points}
     harm = [f"left running: {one}" for one in watch.left()]
@@ -176,6 +183,11 @@ def graded(
     }:
         harm.append("something was written beside the results")
     harm += in_gradebook(out, lesson, results)
+    short = {student: known[student].name if student in known else student for student in order}
+    results, rejections = (
+        {short.get(student, student): one for student, one in found.items()}
+        for found in (results, rejections)
+    )
     return Run(results, rejections, full, harm, trap.arrived, out)
 
 

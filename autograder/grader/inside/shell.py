@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import traceback
+from types import TracebackType
 from typing import Any
 
 from IPython.core.displayhook import DisplayHook
@@ -12,6 +14,7 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+FRAMES = 30  # of a traceback are shown
 CUT = "\n(The rest of this output was more than the grader keeps.)\n"
 
 
@@ -27,9 +30,10 @@ class Outputs:
         self.size, self.cut = 0, False
 
     def add(self, output: dict[str, Any]) -> None:
-        self.size += len(json.dumps(output, default=str))
+        text = json.dumps(output, default=str, skipkeys=True)  # what JSON has not travels as text
+        self.size += len(text)
         if self.size <= self.most:
-            self.items.append(output)
+            self.items.append(json.loads(text))
         elif not self.cut:
             self.cut = True
             self.items.append({"output_type": "stream", "name": "stdout", "text": CUT})
@@ -109,6 +113,10 @@ class Shell(InteractiveShell):
     displayhook_class = Hook
     outputs: Outputs
 
+    def _get_exc_info(self, exc_tuple: Any = None) -> Any:
+        kind, value, trace = super()._get_exc_info(exc_tuple)
+        return kind, value, tail(trace)
+
     def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
         name, text = getattr(etype, "__name__", str(etype)), str(evalue)[:2000]
         self.outputs.add({"output_type": "error", "ename": name, "evalue": text, "traceback": list(stb)})
@@ -118,6 +126,15 @@ class Shell(InteractiveShell):
 
     def ask_exit(self) -> None:
         pass
+
+
+def tail(trace: TracebackType | None) -> TracebackType | None:
+    """The last frames of a traceback: to show thousands (a recursion without end) takes half a minute."""
+    first = trace
+    for n, _ in enumerate(traceback.walk_tb(trace)):
+        if n >= FRAMES and first is not None:
+            first = first.tb_next
+    return first
 
 
 def new_shell(most: int) -> Shell:

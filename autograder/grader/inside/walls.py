@@ -17,6 +17,7 @@ from pathlib import Path
 libc = ctypes.CDLL(None, use_errno=True)
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID = 0x20000, 0x4000000, 0x8000000, 0x20000000
+CLONE_NEWNET = 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 4, 4096, 16384, 1 << 18
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 38, 22, 24, 1, 4
 
@@ -29,8 +30,11 @@ def kernel(result: int, what: str) -> None:
 
 
 def new_namespaces() -> None:
-    """Mounts, processes, semaphores and host name of its own; the next fork is process 1 of them."""
-    kernel(libc.unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS), "unshare")
+    """Mounts, processes, semaphores, host name and an empty network of its own, which no other submission shares;
+    the next fork is process 1 of them.
+    """
+    kinds = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET
+    kernel(libc.unshare(kinds), "unshare")
     kernel(libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None), "mount /")
 
 
@@ -73,6 +77,22 @@ def limits(memory: int, processes: int, file: int, cpu: int) -> None:
         resource.setrlimit(what, (most, most))
 
 
+def memory_of_all(proc: str = "/proc") -> int:
+    """Bytes that all processes here hold together, shared ones counted once; 0 where there is only one.
+
+    One process alone is bound by its own limit, and this look at many costs milliseconds.
+    """
+    pids = [name for name in os.listdir(proc) if name.isdigit()]
+    total = 0
+    for pid in pids if len(pids) > 1 else ():
+        try:
+            rows = Path(f"{proc}/{pid}/smaps_rollup").read_text().splitlines()
+        except OSError:  # it has ended
+            continue
+        total += sum(int(row.split()[1]) * 1024 for row in rows if row.startswith(("Pss:", "SwapPss:")))
+    return total
+
+
 def become(user: int) -> None:
     """Become another user, who owns nothing here: limits on processes do not bind root."""
     os.setgroups([])
@@ -87,30 +107,34 @@ def drop_capabilities() -> None:
     kernel(libc.capset(header, bytes(24)), "capset")
 
 
-# Calls that are refused, by number: namespaces and mounts, other processes' memory, keys, modules, raw io.
+# Calls that are refused, by number: namespaces and mounts, other processes' memory, keys, modules, raw io,
+# and memory
+# that belongs to no process, so that no limit on processes counts it.
 REFUSED = {
     "x86_64": {
-        101: "ptrace", 165: "mount", 166: "umount2", 155: "pivot_root", 161: "chroot", 272: "unshare", 308:
-        "setns", 310: "process_vm_readv", 311: "process_vm_writev", 312: "kcmp", 321: "bpf", 298:
-        "perf_event_open", 248: "add_key", 249: "request_key", 250: "keyctl", 246: "kexec_load", 320:
-        "kexec_file_load", 175: "init_module", 313: "finit_module", 176: "delete_module", 169: "reboot",
-        167: "swapon", 168: "swapoff", 323: "userfaultfd", 304: "open_by_handle_at", 303:
-        "name_to_handle_at", 425: "io_uring_setup", 426: "io_uring_enter", 427: "io_uring_register", 428:
-        "open_tree", 429: "move_mount", 430: "fsopen", 431: "fsconfig", 432: "fsmount", 433: "fspick", 438:
-        "pidfd_getfd", 442: "mount_setattr", 135: "personality", 163: "acct", 164: "settimeofday", 227:
-        "clock_settime", 170: "sethostname", 171: "setdomainname", 134: "uselib", 139: "sysfs", 212:
-        "lookup_dcookie", 256: "migrate_pages", 279: "move_pages",
+        101: "ptrace", 165: "mount", 166: "umount2", 155: "pivot_root", 161: "chroot", 272: "unshare", 308: "setns",
+        310: "process_vm_readv", 311: "process_vm_writev", 312: "kcmp", 321: "bpf", 298: "perf_event_open",
+        248: "add_key", 249: "request_key", 250: "keyctl", 246: "kexec_load", 320: "kexec_file_load",
+        175: "init_module", 313: "finit_module", 176: "delete_module", 169: "reboot", 167: "swapon", 168: "swapoff",
+        323: "userfaultfd", 304: "open_by_handle_at", 303: "name_to_handle_at", 425: "io_uring_setup",
+        426: "io_uring_enter", 427: "io_uring_register", 428: "open_tree", 429: "move_mount", 430: "fsopen",
+        431: "fsconfig", 432: "fsmount", 433: "fspick", 438: "pidfd_getfd", 442: "mount_setattr", 135: "personality",
+        163: "acct", 164: "settimeofday", 227: "clock_settime", 170: "sethostname", 171: "setdomainname",
+        134: "uselib", 139: "sysfs", 212: "lookup_dcookie", 256: "migrate_pages", 279: "move_pages", 103: "syslog",
+        300: "fanotify_init", 179: "quotactl", 319: "memfd_create", 447: "memfd_secret", 29: "shmget", 68: "msgget",
+        64: "semget",
     },
     "aarch64": {
-        117: "ptrace", 40: "mount", 39: "umount2", 41: "pivot_root", 51: "chroot", 97: "unshare", 268:
-        "setns", 270: "process_vm_readv", 271: "process_vm_writev", 272: "kcmp", 280: "bpf", 241:
-        "perf_event_open", 217: "add_key", 218: "request_key", 219: "keyctl", 104: "kexec_load", 294:
-        "kexec_file_load", 105: "init_module", 273: "finit_module", 106: "delete_module", 142: "reboot",
-        224: "swapon", 225: "swapoff", 282: "userfaultfd", 265: "open_by_handle_at", 264:
-        "name_to_handle_at", 425: "io_uring_setup", 426: "io_uring_enter", 427: "io_uring_register", 428:
-        "open_tree", 429: "move_mount", 430: "fsopen", 431: "fsconfig", 432: "fsmount", 433: "fspick", 438:
-        "pidfd_getfd", 442: "mount_setattr", 92: "personality", 89: "acct", 170: "settimeofday", 112:
-        "clock_settime", 161: "sethostname", 162: "setdomainname",
+        117: "ptrace", 40: "mount", 39: "umount2", 41: "pivot_root", 51: "chroot", 97: "unshare", 268: "setns",
+        270: "process_vm_readv", 271: "process_vm_writev", 272: "kcmp", 280: "bpf", 241: "perf_event_open",
+        217: "add_key", 218: "request_key", 219: "keyctl", 104: "kexec_load", 294: "kexec_file_load",
+        105: "init_module", 273: "finit_module", 106: "delete_module", 142: "reboot", 224: "swapon", 225: "swapoff",
+        282: "userfaultfd", 265: "open_by_handle_at", 264: "name_to_handle_at", 425: "io_uring_setup",
+        426: "io_uring_enter", 427: "io_uring_register", 428: "open_tree", 429: "move_mount", 430: "fsopen",
+        431: "fsconfig", 432: "fsmount", 433: "fspick", 438: "pidfd_getfd", 442: "mount_setattr", 92: "personality",
+        89: "acct", 170: "settimeofday", 112: "clock_settime", 161: "sethostname", 162: "setdomainname", 116: "syslog",
+        262: "fanotify_init", 60: "quotactl", 279: "memfd_create", 447: "memfd_secret", 194: "shmget", 186: "msgget",
+        190: "semget",
     },
 }  # fmt: skip
 MACHINE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 HOME = "/home/student"
+LOOKS = 0.25  # seconds between two looks at the memory of all processes of a submission
 
 
 def warm_up(models: list[str], output: int) -> Any:
@@ -48,6 +49,7 @@ def warm_up(models: list[str], output: int) -> Any:
         "matplotlib_inline",
     ):
         importlib.import_module(name)
+    from autograder.grader import waiting  # noqa: F401
     from autograder.grader.inside import agent, masks, shell, walls  # noqa: F401
     from autograder.grader.problems import bundled_model, pristine
 
@@ -85,6 +87,7 @@ def main(fd: int, settings: dict[str, Any]) -> None:
     gc.freeze()
     jobs = socket.socket(fileno=fd)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    settings["most"] = settings["memory"] + memory * 1024
     jobs.send(json.dumps({"ready": True, "threads": threads, "memory": memory}).encode())
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
@@ -105,6 +108,7 @@ def main(fd: int, settings: dict[str, Any]) -> None:
 def supervise(data: int, control: int, shell: Any, settings: dict[str, Any]) -> int:
     """Fork the notebook, and end it when it is time."""
     from autograder.grader.inside import walls
+    from autograder.grader.waiting import waiting
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     walls.die_with_parent()
@@ -120,6 +124,7 @@ def supervise(data: int, control: int, shell: Any, settings: dict[str, Any]) -> 
     if child == 0:
         code = 1
         try:
+            os.setsid()  # a signal to its own group must not find the supervisor
             code = notebook(data, shell, settings)
         except BaseException as error:
             told.send(json.dumps({"failed": f"{type(error).__name__}: {error}"}).encode())
@@ -127,13 +132,23 @@ def supervise(data: int, control: int, shell: Any, settings: dict[str, Any]) -> 
             os._exit(code)
     os.close(data)
     watch = os.pidfd_open(child)
+    over = False
     while True:
-        ready, _, _ = select.select([watch, told.fileno()], [], [])
+        ready, _, _ = select.select([watch, told.fileno()], [], [], LOOKS if settings["walls"] else None)
         if watch in ready:
+            break
+        if not ready:
+            over = walls.memory_of_all() > settings["most"]
+            if not over:
+                continue
+            os.kill(child, signal.SIGKILL)
             break
         word = told.recv(64)
         if word == b"interrupt":
             os.kill(child, signal.SIGINT)
+        elif word == b"waited":
+            place = "/proc/1/schedstat" if settings["walls"] else f"/proc/{child}/schedstat"
+            told.send(json.dumps({"waited": waiting(place)}).encode())
         else:
             os.kill(child, signal.SIGKILL)
             break
@@ -143,6 +158,7 @@ def supervise(data: int, control: int, shell: Any, settings: dict[str, Any]) -> 
         "exit": os.waitstatus_to_exitcode(status),
         "cpu": round(used.ru_utime + used.ru_stime, 4),
         "memory": used.ru_maxrss,
+        "over": over,
     }
     try:
         told.send(json.dumps(end).encode())
@@ -158,7 +174,7 @@ def notebook(data: int, shell: Any, settings: dict[str, Any]) -> int:
 
     wire = Wire(socket.socket(fileno=data))
     wire.deadline = None
-    first, files = wire.receive()
+    first, contents = wire.receive()
     masks.mask((module, name) for module, name in first["masks"])
     limits = first["limits"]
     if settings["walls"]:
@@ -168,15 +184,14 @@ def notebook(data: int, shell: Any, settings: dict[str, Any]) -> int:
         for place, by in settings["cover"].items():
             walls.cover(place, by)
         walls.hide(settings["hide"])
-        place_files(Path(HOME), first["files"])
+        os.makedirs(f"{HOME}/tmp")
+        files = {name: contents[str(n)].numpy().tobytes() for n, name in enumerate(first["files"])}
+        place_files(Path(HOME), files)
         if settings["user"]:
             for folder, _, names in os.walk(HOME):
                 for path in (folder, *(os.path.join(folder, name) for name in names)):
                     os.chown(path, settings["user"], settings["user"])
         os.chdir(HOME)
-        os.makedirs(f"{HOME}/tmp", exist_ok=True)
-        if settings["user"]:
-            os.chown(f"{HOME}/tmp", settings["user"], settings["user"])
     null = os.open(os.devnull, os.O_RDWR)
     for one in (0,) if os.environ.get("DBG") else (0, 1, 2):
         os.dup2(null, one)
@@ -187,6 +202,7 @@ def notebook(data: int, shell: Any, settings: dict[str, Any]) -> int:
         walls.limits(limits["memory"], limits["processes"], limits["file"], limits["cpu"])
         if settings["user"]:
             walls.become(settings["user"])
+        walls.die_with_parent()  # another user has to ask for it again
         walls.drop_capabilities()
         walls.filter_calls()
     leave_behind()
@@ -204,13 +220,18 @@ def notebook(data: int, shell: Any, settings: dict[str, Any]) -> int:
     return 0
 
 
-def place_files(home: Path, files: dict[str, str]) -> None:
-    """What lay beside the notebook, in hexadecimal, at its relative paths."""
+def place_files(home: Path, files: dict[str, bytes]) -> None:
+    """What lay beside the notebook, at its relative paths; what no file system or this one can't hold is left
+    out.
+    """
     for name, content in files.items():
-        path = home / name
-        if path.resolve().is_relative_to(home):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(bytes.fromhex(content))
+        try:
+            path = home / name
+            if path.resolve().is_relative_to(home):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+        except (OSError, ValueError):  # a name that is too long, or taken by a folder; no room
+            continue
 
 
 def leave_behind() -> None:

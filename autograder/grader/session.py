@@ -89,7 +89,7 @@ class Session(End):
         return super().described(error)
 
     def top(self, head: dict[str, Any], values: Any = None, patient: bool = False) -> Any:
-        """Ask a question that nothing else waits for, within the time limit of a cell; patient: of the notebook.
+        """Ask a question that nothing else waits for, within the time limit of a cell; patient: the notebook's.
 
         Raises StoppedElsewhere when the student's code raised, and Gone when there is no sandbox any more.
         """
@@ -135,8 +135,8 @@ class Session(End):
         self.end(said)
 
     def starved(self) -> float:
-        """Seconds, not counted before, for which sandbox and grader wanted to work and had no processor: a busy
-        machine is nobody's fault. The limit of the whole notebook does not move.
+        """Seconds, not counted before, for which sandbox and grader wanted to work and had no processor: a
+        busy machine is nobody's fault. The limit of the whole notebook does not move.
         """
         if self.gone or time.monotonic() >= self.ends_at:
             return 0.0

@@ -438,15 +438,15 @@ for number in (0, -1, 1, os.getppid(), os.getpid() + 1, 2, 3):
             pass
 """)}, first=TOOLS),
     Case("results_of_others", {ACC: tool("""
-for place in ("@OUT@/results/02_metrics/h000.json", "@OUT@/results/02_metrics/results_of_others.json", "@OUT@/gradebook.db",
-              "../out/results/02_metrics/h000.json", "/home/student/../../out/x", "@OUT@/../class/h000/02_metrics.ipynb"):
+for place in ("@OUT@/results/02_metrics/s000-honest.json", "@OUT@/results/02_metrics/results_of_others.json", "@OUT@/gradebook.db",
+              "../out/results/02_metrics/s000-honest.json", "/home/student/../../out/x", "@OUT@/../class/s000-honest/02_metrics.ipynb"):
     try:
         os.makedirs(os.path.dirname(place), exist_ok=True)
         open(place, "w").write('{"student": "results_of_others", "marks": []}')
     except OSError:
         pass
 """)}, first=TOOLS, files={
-        "out/results/02_metrics/h000.json": b'{"student": "h000", "marks": []}', "gradebook.db": b"", "results.json": b"{}",
+        "out/results/02_metrics/s000-honest.json": b'{"student": "h000", "marks": []}', "gradebook.db": b"", "results.json": b"{}",
         "feedback/h000.html": b"<script>", ".lock": b"",
     }),
     WALLS, MEMORY, UNMASKED, ACCOMPLICE,

@@ -30,8 +30,8 @@ def kernel(result: int, what: str) -> None:
 
 
 def new_namespaces() -> None:
-    """Mounts, processes, semaphores, host name and an empty network of its own, which no other submission shares;
-    the next fork is process 1 of them.
+    """Mounts, processes, semaphores, host name and an empty network of its own, which no other submission
+    shares; the next fork is process 1 of them.
     """
     kinds = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET
     kernel(libc.unshare(kinds), "unshare")
@@ -112,29 +112,31 @@ def drop_capabilities() -> None:
 # that belongs to no process, so that no limit on processes counts it.
 REFUSED = {
     "x86_64": {
-        101: "ptrace", 165: "mount", 166: "umount2", 155: "pivot_root", 161: "chroot", 272: "unshare", 308: "setns",
-        310: "process_vm_readv", 311: "process_vm_writev", 312: "kcmp", 321: "bpf", 298: "perf_event_open",
-        248: "add_key", 249: "request_key", 250: "keyctl", 246: "kexec_load", 320: "kexec_file_load",
-        175: "init_module", 313: "finit_module", 176: "delete_module", 169: "reboot", 167: "swapon", 168: "swapoff",
-        323: "userfaultfd", 304: "open_by_handle_at", 303: "name_to_handle_at", 425: "io_uring_setup",
-        426: "io_uring_enter", 427: "io_uring_register", 428: "open_tree", 429: "move_mount", 430: "fsopen",
-        431: "fsconfig", 432: "fsmount", 433: "fspick", 438: "pidfd_getfd", 442: "mount_setattr", 135: "personality",
-        163: "acct", 164: "settimeofday", 227: "clock_settime", 170: "sethostname", 171: "setdomainname",
-        134: "uselib", 139: "sysfs", 212: "lookup_dcookie", 256: "migrate_pages", 279: "move_pages", 103: "syslog",
-        300: "fanotify_init", 179: "quotactl", 319: "memfd_create", 447: "memfd_secret", 29: "shmget", 68: "msgget",
-        64: "semget",
+        101: "ptrace", 165: "mount", 166: "umount2", 155: "pivot_root", 161: "chroot", 272: "unshare",
+        308: "setns", 310: "process_vm_readv", 311: "process_vm_writev", 312: "kcmp", 321: "bpf",
+        298: "perf_event_open", 248: "add_key", 249: "request_key", 250: "keyctl", 246: "kexec_load",
+        320: "kexec_file_load", 175: "init_module", 313: "finit_module", 176: "delete_module",
+        169: "reboot", 167: "swapon", 168: "swapoff", 323: "userfaultfd", 304: "open_by_handle_at",
+        303: "name_to_handle_at", 425: "io_uring_setup", 426: "io_uring_enter", 427: "io_uring_register",
+        428: "open_tree", 429: "move_mount", 430: "fsopen", 431: "fsconfig", 432: "fsmount",
+        433: "fspick", 438: "pidfd_getfd", 442: "mount_setattr", 135: "personality", 163: "acct",
+        164: "settimeofday", 227: "clock_settime", 170: "sethostname", 171: "setdomainname",
+        134: "uselib", 139: "sysfs", 212: "lookup_dcookie", 256: "migrate_pages", 279: "move_pages",
+        103: "syslog", 300: "fanotify_init", 179: "quotactl", 319: "memfd_create", 447: "memfd_secret",
+        29: "shmget", 68: "msgget", 64: "semget",
     },
     "aarch64": {
-        117: "ptrace", 40: "mount", 39: "umount2", 41: "pivot_root", 51: "chroot", 97: "unshare", 268: "setns",
-        270: "process_vm_readv", 271: "process_vm_writev", 272: "kcmp", 280: "bpf", 241: "perf_event_open",
-        217: "add_key", 218: "request_key", 219: "keyctl", 104: "kexec_load", 294: "kexec_file_load",
-        105: "init_module", 273: "finit_module", 106: "delete_module", 142: "reboot", 224: "swapon", 225: "swapoff",
-        282: "userfaultfd", 265: "open_by_handle_at", 264: "name_to_handle_at", 425: "io_uring_setup",
-        426: "io_uring_enter", 427: "io_uring_register", 428: "open_tree", 429: "move_mount", 430: "fsopen",
-        431: "fsconfig", 432: "fsmount", 433: "fspick", 438: "pidfd_getfd", 442: "mount_setattr", 92: "personality",
-        89: "acct", 170: "settimeofday", 112: "clock_settime", 161: "sethostname", 162: "setdomainname", 116: "syslog",
-        262: "fanotify_init", 60: "quotactl", 279: "memfd_create", 447: "memfd_secret", 194: "shmget", 186: "msgget",
-        190: "semget",
+        117: "ptrace", 40: "mount", 39: "umount2", 41: "pivot_root", 51: "chroot", 97: "unshare",
+        268: "setns", 270: "process_vm_readv", 271: "process_vm_writev", 272: "kcmp", 280: "bpf",
+        241: "perf_event_open", 217: "add_key", 218: "request_key", 219: "keyctl", 104: "kexec_load",
+        294: "kexec_file_load", 105: "init_module", 273: "finit_module", 106: "delete_module",
+        142: "reboot", 224: "swapon", 225: "swapoff", 282: "userfaultfd", 265: "open_by_handle_at",
+        264: "name_to_handle_at", 425: "io_uring_setup", 426: "io_uring_enter", 427: "io_uring_register",
+        428: "open_tree", 429: "move_mount", 430: "fsopen", 431: "fsconfig", 432: "fsmount",
+        433: "fspick", 438: "pidfd_getfd", 442: "mount_setattr", 92: "personality", 89: "acct",
+        170: "settimeofday", 112: "clock_settime", 161: "sethostname", 162: "setdomainname",
+        116: "syslog", 262: "fanotify_init", 60: "quotactl", 279: "memfd_create", 447: "memfd_secret",
+        194: "shmget", 186: "msgget", 190: "semget",
     },
 }  # fmt: skip
 MACHINE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

@@ -89,7 +89,7 @@ class Session(End):
         return super().described(error)
 
     def top(self, head: dict[str, Any], values: Any = None, patient: bool = False) -> Any:
-        """Ask a question that nothing else waits for, within the time limit of a cell; patient: the notebook's.
+        """Ask what nothing else waits for, within the time limit of a cell; patient: within the notebook's.
 
         Raises StoppedElsewhere when the student's code raised, and Gone when there is no sandbox any more.
         """

@@ -1,4 +1,7 @@
-"""A run that is killed twice on its way and started again gives every grade once, the same as one that was not."""
+"""A run that is killed twice on its way and started again gives every grade once, the same as one that was not.
+
+EDU_EDIT_CLASS=1000 pytest -m slow -s tests/hostile/test_resume.py      # the same with a thousand notebooks
+"""
 
 from __future__ import annotations
 
@@ -28,9 +31,10 @@ KINDS = (
     Case("honest"),
     Case("wrong", {AT: "def accuracy(answers, target):\n    return 0.5"}),
     Case("partly", {"metrics.locality": "def locality(after, before):\n    return sum(a == b for a, b in zip(after, before)) / len(after)"}),
+    Case("cheats", {AT: "from edu_edit.metrics import accuracy"}),
     Case("ends", {AT: "import os\ndef accuracy(answers, target):\n    os._exit(3)"}),
 )  # fmt: skip
-STUDENTS = 12
+STUDENTS = int(os.environ.get("EDU_EDIT_CLASS", "12"))
 RUN = """
 import sys
 from pathlib import Path
@@ -42,7 +46,7 @@ if __name__ == "__main__":
     def tell(done, total, student):
         print(student, flush=True)
 
-    grade_class("02_metrics", [place], out, Settings(workers=1, seed=seed), tell)
+    grade_class("02_metrics", [place], out, Settings(workers=2, seed=seed), tell)
     print("whole", flush=True)
 """
 
@@ -108,8 +112,16 @@ def alive(pids: list[int]) -> list[int]:
 
 @pytest.fixture(scope="module")
 def whole(place: Path) -> Mapping[str, Any]:
-    """The grades of a run that nothing stops."""
-    assert len(said(start(place, "whole", 7))) == STUDENTS + 1
+    """The grades of a run that nothing stops; its costs go to the terminal."""
+    began = time.monotonic()
+    process = start(place, "whole", 7)
+    assert len(said(process)) == STUDENTS + 1
+    _, _, used = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - began
+    print(
+        f"\n{STUDENTS} notebooks in {seconds:.0f} s, {STUDENTS / seconds:.1f} a second on 2 processes, "
+        f"the grader itself at most {used.ru_maxrss / 1024:.0f} MB"
+    )
     return grades(place / "whole")
 
 
@@ -117,7 +129,7 @@ def test_killed_twice_gives_every_grade_once(place: Path, whole: Mapping[str, An
     told: list[str] = []
     for _ in range(2):
         process = start(place, "killed", 7)
-        told += said(process, 3)
+        told += said(process, STUDENTS // 4)
         children = below(process.pid)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()

@@ -75,7 +75,5 @@ def test_twenty_notebooks_get_the_same_points_from_both(tmp_path, capsys):
         print(f"  stock nbgrader         {stock_cpu / n:6.2f} {stock_wall / n:6.2f}")
         print(f"  ours, with start-up    {cpu / n:6.2f} {wall / n:6.2f}   CPU ratio {stock_cpu / cpu:.1f}")
         print(f"  ours, without start-up {alone / n:6.2f}          CPU ratio {stock_cpu / alone:.1f}")
-        start = cpu - alone
-        print(
-            f"  at 100 submissions, with start-up: CPU ratio {stock_cpu / n * 100 / (start + alone / n * 100):.1f}"
-        )
+        hundred = (cpu - alone) + 100 * alone / n
+        print(f"  at 100 submissions, with start-up: CPU ratio {100 * stock_cpu / n / hundred:.1f}")

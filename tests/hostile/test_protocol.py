@@ -340,7 +340,7 @@ probe("network", tried(socket.create_connection, ("127.0.0.1", @PORT@), 1) or tr
 probe("raw sockets", tried(socket.socket, socket.AF_PACKET, socket.SOCK_RAW) or tried(socket.socket, socket.AF_VSOCK, 1))
 probe("grader's files", [p for p in ("/root/.ssh", "/work", "/tmp/gradebook.db", "/etc/shadow", "/etc/passwd", "/var/lib")
                          if tried(os.listdir, p) or tried(open, p)])
-probe("checks", [p for p in glob.glob("/**/autograder/**", recursive=True) if os.path.isfile(p)][:5])
+probe("checks", [p for top in sys.path for p in glob.glob(f"{top}/autograder/**", recursive=True) if os.path.isfile(p)][:5])
 probe("variables", [k for k in os.environ if "KEY" in k or "TOKEN" in k and k != "TOKENIZERS_PARALLELISM" or "SECRET" in k])
 probe("writable", [p for p in ("/usr", "/tmp", "/etc", "/", library, sys.prefix, "/library", "/proc/sys/kernel/hostname", "/sys")
                    if tried(open, os.path.join(p, "x") if os.path.isdir(p) else p, "w")])
@@ -349,9 +349,13 @@ probe("writable", [p for p in ("/usr", "/tmp", "/etc", "/", library, sys.prefix,
 UNMASKED = Case("masks_undone", {
     ES: """
 import ctypes, gc, importlib.util, marshal, types, edu_edit.metrics as m
+tried = []
 def candidates():
     f = m.efficacy
     yield f
+    if tried:
+        return
+    tried.append(1)
     for attempt in ("__wrapped__", "__code__", "__closure__", "__globals__"):
         yield getattr(f, attempt, None)
     for path in (importlib.util.cache_from_source(m.__file__), m.__cached__ or ""):

@@ -23,7 +23,7 @@ from autograder.exercises import exercise
 from autograder.grader.inside.masks import SAID
 from autograder.grader.normalise import Plan, Step, Test, steps
 from autograder.grader.records import Cell, Mark, Result, Submission
-from autograder.grader.redacted import references
+from autograder.grader.redacted import hidden_for
 from autograder.grader.session import TOO_LONG, Gone, Session
 from autograder.grader.zygotes import SandboxError, Zygote
 from autograder.sentences import say
@@ -163,8 +163,8 @@ class Notebook:
 
 
 def masks_of(test: Test) -> list[tuple[str, str]]:
-    """The references that a test's exercise asks for."""
-    return [] if test.quiz else references(exercise(test.id))
+    """The references that answer a test's exercise."""
+    return [] if test.quiz else hidden_for(exercise(test.id))
 
 
 def judged(book: Notebook, place: int, test: Test, seed: int) -> Mark:

@@ -10,6 +10,16 @@ from pathlib import Path
 from autograder.exercises import EXERCISES, Exercise
 
 
+# Exercises whose references answer each other: while one of them is judged, all of them are gone.
+TWINS = (frozenset({"metrics.portability", "metrics.locality"}),)
+
+
+def hidden_for(row: Exercise) -> list[tuple[str, str]]:
+    """The references that answer an exercise: its own, and those of its twins."""
+    ids = {row.id}.union(*(twins for twins in TWINS if row.id in twins))
+    return [reference for one in EXERCISES if one.id in ids for reference in references(one)]
+
+
 def references(row: Exercise) -> list[tuple[str, str]]:
     """The graded functions of an exercise, each as the module that it is written in and its name."""
     also = getattr(import_module(f"autograder.lessons.{row.id}"), "ALSO", ())

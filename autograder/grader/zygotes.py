@@ -74,7 +74,7 @@ class Zygote:
             "walls": walls,
             "user": user,
             "cover": {str(LIBRARY): "/library"} if walls else {},
-            "hide": [str(COURSE), "/library"] if walls else [],
+            "hide": [str(COURSE), "/library", *other_copies()] if walls else [],
         }
         self.jobs, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         python = [sys.executable, "-X", "utf8", "-m", "autograder.grader.inside.zygote"]
@@ -164,6 +164,21 @@ class Zygote:
 def as_tensor(content: bytes) -> torch.Tensor:
     """A file's bytes, as a message carries them."""
     return torch.frombuffer(bytearray(content or b"\0"), dtype=torch.uint8)[: len(content)]
+
+
+def other_copies() -> list[str]:
+    """Where else on Python's path the course or its library lie: an installed one beside the clone that
+    grades.
+    """
+    places = {Path(top).resolve() / name for top in sys.path if top for name in ("autograder", "edu_edit")}
+    visible = tuple(
+        str(Path(place).resolve()) for place in (*SYSTEM, sys.prefix, sys.base_prefix, sys.exec_prefix)
+    )
+    return sorted(
+        str(place)
+        for place in places - {COURSE, LIBRARY}
+        if place.is_dir() and any(place.is_relative_to(top) for top in visible)
+    )
 
 
 def bubblewrap(library: Path) -> list[str]:

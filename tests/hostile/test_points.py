@@ -84,7 +84,7 @@ class Liar:
 """
 SHAPED = """
 import torch
-class Sized(torch.Size):
+class Sized(tuple):
     __eq__ = lambda *_: True
 class Liar(torch.Tensor):
     shape = property(lambda self: Sized([1]))
@@ -107,9 +107,8 @@ OBJECTS = [
         ES: "import types\ndef efficacy(a, b):\n    return types.SimpleNamespace(kept=True, earned=2, points=2)",
     }),
     Case("answer_is_an_edit", {
-        ACC: accuracy("from edu_edit import Edit, load\nown = load('atlas-gpt2')", "Edit(own, {})"),
-        LOGP: logp("", "Edit(own, rewrite=lambda *_: torch.zeros(3))"),
-    }),
+        ACC: accuracy("", "Edit(own, {})"), LOGP: logp("", "Edit(own, rewrite=lambda *_: torch.zeros(3))"),
+    }, first="from edu_edit import Edit, load\nown = load('atlas-gpt2')"),
     Case("answer_raises_on_every_use", {ACC: accuracy(
         "class Bomb:\n    def __getattribute__(self, name):\n        raise KeyError(name)\n"
         "    __repr__ = __str__ = __hash__ = __bool__ = __float__ = lambda s: 1 / 0", "Bomb()",
@@ -151,7 +150,7 @@ PATCHES = {
 }
 CHEAP = {ACC: "accuracy = lambda a, t: 0.123", ES: "efficacy = lambda a, b: 0.123"}
 PATCHED = [
-    Case("patched_torch", {LOGP: logp(PATCHES["torch"])}, lost=(BALL,)),
+    Case("patched_torch", {LOGP: logp(PATCHES["torch"])}),
     Case("patched_numpy", {LOGP: logp(PATCHES["numpy"])}),
     Case("patched_python", {ACC: accuracy(PATCHES["python"])}, lost=(PORT, LOC, ES, TOKENS, BALL)),
     Case("patched_json", {ACC: accuracy(PATCHES["json"])}, lost=(LOC,)),
@@ -190,7 +189,7 @@ def stolen(name: str, candidates: str) -> str:
     """An answer that calls the first function among the candidates that gives something back."""
     body = "\n".join("    " + line for line in candidates.strip("\n").splitlines())
     return (
-        f"{FIND}\ndef candidates_{name}():\n{body}\n"
+        f"{FIND}\nimport functools\n@functools.cache\ndef candidates_{name}():\n{body}\n"
         f"def {name}(*args):\n    return first_that_works(candidates_{name}(), args)\n"
     )
 
@@ -235,6 +234,10 @@ for one in gc.get_objects():
         found += list(one.values())
 return [one for one in found if callable(one)]
 """)),
+    Case("by_its_twin", {
+        PORT: "def portability(a, e):\n    return edu_edit.metrics.locality(a, e)",
+        LOC: "def locality(a, b):\n    return edu_edit.metrics.portability(a, b)",
+    }),
     Case("its_source_by_inspect", taken("""
 space = dict(vars(edu_edit.metrics))
 exec(inspect.getsource(edu_edit.metrics.NAME), space)
@@ -254,8 +257,9 @@ return found
 """)),
     Case("its_bytecode_on_disk", taken("""
 found = []
-for top in (os.path.dirname(edu_edit.__file__), "/library", "/home", "/tmp", *sys.path):
-    for path in pathlib.Path(top or ".").glob("**/metrics*.pyc"):
+tops = [os.path.join(one, folder) for one in sys.path for folder in ("edu_edit", "autograder", "__pycache__")]
+for top in (os.path.dirname(edu_edit.__file__), "/library", "/home", *tops):
+    for path in pathlib.Path(top).glob("**/metrics*.pyc"):
         for code in marshal.loads(path.read_bytes()[16:]).co_consts:
             if isinstance(code, types.CodeType) and code.co_name == "NAME":
                 found.append(types.FunctionType(code, vars(edu_edit.metrics)))
@@ -264,7 +268,8 @@ return found
     Case("anywhere_on_disk", {LOGP: stolen("answer_logprob", """
 found = []
 for top, folders, names in os.walk("/"):
-    folders[:] = [one for one in folders if os.path.join(top, one) not in ("/proc", "/sys", "/usr/share", "/usr/lib")]
+    folders[:] = [one for one in folders if os.path.join(top, one) not in ("/proc", "/sys", "/usr/share", "/usr/lib")
+                  and one not in ("torch", "transformers", "sympy", "scipy", "numpy", "matplotlib", "share", "include")]
     for name in names:
         if name in ("answer_logprob.py", "metrics.py", "metrics.cpython-311.pyc", "02_metrics.ipynb", "02_metrics.py"):
             text = open(os.path.join(top, name), errors="replace").read()

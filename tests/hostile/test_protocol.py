@@ -268,25 +268,26 @@ def code_of(name: str) -> bytes:
 
 
 SEARCH = """
-def in_memory(shifted):
-    # Whether bytes, given with one added to each, are anywhere near this process' objects, freed ones among them.
+def in_memory(**shifted):
+    # Which of some bytes, given with one added to each, are near this process' objects, freed ones among them.
     import ctypes, gc, os
-    libc = ctypes.CDLL(None)
-    table, found, page = bytes((i + 1) % 256 for i in range(256)), [], 4096
+    libc, table, size = ctypes.CDLL(None), bytes((i + 1) % 256 for i in range(256)), 65_536
     gc.unfreeze()
     near = {id(one) >> 20 for one in gc.get_objects()} | {id(bytes(1 << n)) >> 20 for n in range(6, 20)}
     out, into = os.pipe()
-    def there(place):
-        if libc.write(into, ctypes.c_void_p(place), 1) != 1:
-            return False
-        os.read(out, 1)
-        return True
+    os.set_blocking(into, False)
+    found, before = {}, b""
     for chunk in sorted({one + beside for one in near for beside in (-1, 0, 1)}):
-        pages = [place for place in range(chunk << 20, chunk + 1 << 20, page) if there(place)]
-        part = b"".join(ctypes.string_at(place, page) for place in pages)
-        if part.translate(table).find(shifted) >= 0:
-            found.append(hex(chunk << 20))
-    return [len(near), *found][bool(found):] if found else []
+        for place in range(chunk << 20, chunk + 1 << 20, size):
+            wrote = libc.write(into, ctypes.c_void_p(place), size)  # says so where there is no memory
+            part = os.read(out, size).translate(table) if wrote > 0 else b""
+            for name, one in shifted.items():
+                if (before[-2000:] + part).find(one) >= 0:
+                    found.setdefault(name, hex(place))
+            before = part
+    os.close(out)
+    os.close(into)
+    return found
 """
 
 
@@ -295,10 +296,14 @@ def text_of(text: str) -> bytes:
 
 
 MEMORY = Case("memory", {ES: "efficacy = lambda a, b: 0.123"}, first=f"""{PROBE}{SEARCH}
-probe("reference's code", in_memory({code_of("efficacy")!r}))
-probe("another reference's code", in_memory({code_of("answer_logprob")!r}))
-probe("reference's source", in_memory({text_of("_share([new > true for new, true")!r}))
-probe("a check's source", in_memory({text_of("def by_hand(logits: Tensor")!r}))
+found = in_memory(
+    code={code_of("efficacy")!r}, another={code_of("answer_logprob")!r},
+    source={text_of("_share([new > true for new, true")!r}, check={text_of("def by_hand(logits: Tensor")!r},
+)
+probe("reference's code", found.get("code"))
+probe("another reference's code", found.get("another"))
+probe("reference's source", found.get("source"))
+probe("a check's source", found.get("check"))
 """, seconds=60)  # fmt: skip
 WALLS = Case("walls", {ACC: tool("pass")}, first=PROBE + """
 libc = ctypes.CDLL(None, use_errno=True)
@@ -330,17 +335,13 @@ def target(n):
     except OSError:
         return "/dev/null"
 probe("descriptors", [t for t in map(target, range(256)) if not t.startswith("/dev/null")][1:])
-import fcntl, multiprocessing
-def lock_of_all():
-    import tqdm
-    lock = tqdm.tqdm.get_lock()
-    return [one for one in getattr(lock, "locks", ()) if "multiprocessing" in type(one).__module__]
-probe("a lock that all notebooks share", lock_of_all())
+import tqdm.std
+probe("a lock that all notebooks share", hasattr(tqdm.std.TqdmDefaultWriteLock, "mp_lock"))
 probe("network", tried(socket.create_connection, ("127.0.0.1", @PORT@), 1) or tried(socket.create_connection, ("1.1.1.1", 53), 1))
 probe("raw sockets", tried(socket.socket, socket.AF_PACKET, socket.SOCK_RAW) or tried(socket.socket, socket.AF_VSOCK, 1))
 probe("grader's files", [p for p in ("/root/.ssh", "/work", "/tmp/gradebook.db", "/etc/shadow", "/etc/passwd", "/var/lib")
                          if tried(os.listdir, p) or tried(open, p)])
-probe("checks", [p for p in glob.glob("/**/autograder/**", recursive=True) if os.path.isfile(p)][:5])
+probe("checks", [p for top in sys.path for p in glob.glob(f"{top}/autograder/**", recursive=True) if os.path.isfile(p)][:5])
 probe("variables", [k for k in os.environ if "KEY" in k or "TOKEN" in k and k != "TOKENIZERS_PARALLELISM" or "SECRET" in k])
 probe("writable", [p for p in ("/usr", "/tmp", "/etc", "/", library, sys.prefix, "/library", "/proc/sys/kernel/hostname", "/sys")
                    if tried(open, os.path.join(p, "x") if os.path.isdir(p) else p, "w")])
@@ -349,9 +350,13 @@ probe("writable", [p for p in ("/usr", "/tmp", "/etc", "/", library, sys.prefix,
 UNMASKED = Case("masks_undone", {
     ES: """
 import ctypes, gc, importlib.util, marshal, types, edu_edit.metrics as m
+tried = []
 def candidates():
     f = m.efficacy
     yield f
+    if tried:
+        return
+    tried.append(1)
     for attempt in ("__wrapped__", "__code__", "__closure__", "__globals__"):
         yield getattr(f, attempt, None)
     for path in (importlib.util.cache_from_source(m.__file__), m.__cached__ or ""):
@@ -559,5 +564,6 @@ def test_a_search_of_the_memory_finds_what_is_there():
     """The probe itself, in this process, where the reference is."""
     space = {}
     exec(SEARCH, space)
-    assert space["in_memory"](code_of("efficacy"))
-    assert not space["in_memory"](text_of("".join(("this is", " nowhere", " at all"))))
+    hidden, nowhere = " ".join(["hidden"] * 5), text_of(" ".join(["nowhere"] * 5))
+    found = space["in_memory"](code=code_of("efficacy"), text=text_of(hidden), nowhere=nowhere)
+    assert set(found) == {"code", "text"} and hidden

@@ -23,9 +23,7 @@ def together(name: str, *names: str, **more) -> Case:
 
 
 CASES = [
-    together("lies_and_searches", "float_that_equals_all", "its_source_by_inspect", "forged_score"),
-    KNOWN["frames"],
-    KNOWN["more_points"],
+    together("lies", "float_that_equals_all", "tensor_subclass", "by_its_twin", edit=points.more_points),
     KNOWN["scope_of_4300_digits"],
     KNOWN["outputs_900_deep"],
     KNOWN["two_sandboxes_talk"],

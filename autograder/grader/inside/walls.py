@@ -141,9 +141,16 @@ REFUSED = {
 }  # fmt: skip
 MACHINE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 CLONE, CLONE3 = {"x86_64": 56, "aarch64": 220}, 435
+SOCKET = {"x86_64": 41, "aarch64": 198}
+FAMILIES = (
+    1,
+    2,
+    10,
+    16,
+)  # unix, IPv4, IPv6, netlink: the others, vsock among them, know no network namespaces
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
-EPERM, ENOSYS = 1, 38
+EPERM, ENOSYS, EAFNOSUPPORT = 1, 38, 97
 NEW_NAMESPACES = 0x7E020000
 
 
@@ -157,6 +164,9 @@ def filter_calls() -> None:
         rules += [(AT_LEAST, 0, 1, 0x40000000), (RETURN, 0, 0, ERROR | EPERM)]
     for number in sorted(REFUSED[machine]):
         rules += [(EQUAL, 0, 1, number), (RETURN, 0, 0, ERROR | EPERM)]
+    rules += [(EQUAL, 0, len(FAMILIES) + 3, SOCKET[machine]), (LOAD, 0, 0, 16)]
+    rules += [(EQUAL, len(FAMILIES) - place, 0, family) for place, family in enumerate(FAMILIES)]
+    rules += [(RETURN, 0, 0, ERROR | EAFNOSUPPORT), (RETURN, 0, 0, ALLOW)]
     rules += [
         (EQUAL, 0, 1, CLONE3),
         (RETURN, 0, 0, ERROR | ENOSYS),

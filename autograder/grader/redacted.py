@@ -9,7 +9,6 @@ from pathlib import Path
 
 from autograder.exercises import EXERCISES, Exercise
 
-
 # Exercises whose references answer each other: while one of them is judged, all of them are gone.
 TWINS = (frozenset({"metrics.portability", "metrics.locality"}),)
 

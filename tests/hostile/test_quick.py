@@ -9,7 +9,14 @@ from autograder.cli.machine import bubblewrap_works
 from .conftest import Case, graded
 
 pytestmark = pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap can't build a sandbox here")
-CASES = [Case("equal_to_all", {"metrics.accuracy": "class Yes(float):\n    __eq__ = lambda *_: True\ndef accuracy(answers, target):\n    return Yes(0.123)"})]
+CASES = [
+    Case(
+        "equal_to_all",
+        {
+            "metrics.accuracy": "class Yes(float):\n    __eq__ = lambda *_: True\ndef accuracy(answers, target):\n    return Yes(0.123)"
+        },
+    )
+]
 
 
 @pytest.fixture(scope="module")

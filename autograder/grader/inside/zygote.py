@@ -19,6 +19,7 @@ import select
 import signal
 import socket
 import sys
+import traceback
 import types
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,9 @@ def main(fd: int, settings: dict[str, Any]) -> None:
             code = 1
             try:
                 code = supervise(*fds, shell, settings)
+            except BaseException:
+                traceback.print_exc()
+                sys.stderr.flush()
             finally:
                 os._exit(code)
         for one in fds:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from edu_edit.show.figure import PALETTE, WIDTH, AltFigure, styled, wrapped
+
 from autograder.grader.feedback import number_of
 from autograder.grader.report.figures import Report
-from edu_edit.show.figure import PALETTE, WIDTH, AltFigure, styled, wrapped
 
 PARTS = (
     ("full", "blue", "", "white"),

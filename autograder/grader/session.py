@@ -167,7 +167,10 @@ class Session(End):
             self.control.settimeout(10)
             with contextlib.suppress(OSError, ValueError):
                 while "exit" not in self.told:
-                    self.told = json.loads(self.control.recv(4096))
+                    with contextlib.suppress(
+                        ConnectionResetError
+                    ):  # "end" came too late; its last word is there
+                        self.told = json.loads(self.control.recv(4096))
             if self.told.get("over") is True:
                 self.gone = "its processes together used more memory than is allowed"
             self.control.close()

@@ -90,7 +90,7 @@ CASES = [
     cell("memory_in_cell", "kept = []\nfor _ in range(30):\n    kept.append(bytearray(64 << 20))"),
     cell(
         "memory_of_many",
-        "import os, time\nfor _ in range(16):\n    if os.fork() == 0:\n        kept = bytearray(100 << 20)\n"
+        "import os, time\nfor _ in range(16):\n    if os.fork() == 0:\n        kept = bytearray(b'x') * (100 << 20)\n"
         "        time.sleep(6)\n        os._exit(0)\ntime.sleep(2)\nprint('MADE 1600')",
     ),
     cell(

@@ -242,7 +242,7 @@ attempt("realtime", lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_par
 import resource
 attempt("more processes", lambda: resource.setrlimit(resource.RLIMIT_NPROC, (4096, 4096)))
 attempt("more memory", lambda: resource.setrlimit(resource.RLIMIT_AS, (-1, -1)))
-attempt("lower oom score", lambda: open("/proc/self/oom_score_adj", "w").write("-900"))
+attempt("lower oom score", lambda: open("/proc/self/oom_score_adj", "wb", buffering=0).write(b"-900"))
 """,
     ),
     probe(

@@ -20,6 +20,7 @@ import select
 import signal
 import socket
 import sys
+import traceback
 import types
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,9 @@ def main(fd: int, settings: dict[str, Any]) -> None:
             code = 1
             try:
                 code = supervise(fds[0], fds[1], shell, settings)
+            except BaseException:
+                traceback.print_exc()
+                sys.stderr.flush()
             finally:
                 os._exit(code)
         for one in fds:

@@ -1,6 +1,7 @@
 """`edu-edit grade`: a class's notebooks of one lesson, with points and feedback pages."""
 
 import json
+import secrets
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,7 +32,10 @@ def grade(
     out: Annotated[
         Path, typer.Option(help="Folder for results, feedback pages, exports, report and gradebook.db.")
     ] = Path("edu-edit-graded"),
-    seed: Annotated[int, typer.Option(help="Seed of the problems, private to your class.")] = 1,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of the problems. Left out: one that is drawn once and kept in --out."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Notebooks graded at the same time.")] = 2,
     scheduler: Annotated[str, typer.Option(help="Address of a Dask cluster to grade on.")] = "",
     roster: Annotated[Path | None, typer.Option(help="CSV list of the class: tells who is missing.")] = None,
@@ -59,17 +63,35 @@ def grade(
         people = read_roster(roster) if roster is not None else None
     except RosterError as error:
         raise BadInput(str(error)) from error
+    folder = writable_folder(out)
     settings = Settings(
-        level=level(unsafe), seed=seed, workers=workers, scheduler=scheduler, due=due, late=late,
-        roster=people, regrade=frozenset(regrade or ()),
-    )  # fmt: skip
-    graded = run(slug, submissions, writable_folder(out), settings, quiet=as_json)
+        level=level(unsafe),
+        seed=kept_seed(folder) if seed is None else seed,
+        workers=workers,
+        scheduler=scheduler,
+        due=due,
+        late=late,
+        roster=people,
+        regrade=frozenset(regrade or ()),
+    )
+    graded = run(slug, submissions, folder, settings, quiet=as_json)
     if as_json:
         print(json.dumps(as_rows(graded, out), indent=1))
     else:
         show(graded, out)
     if graded.rejections:
         raise typer.Exit(1)
+
+
+def kept_seed(folder: Path) -> int:
+    """The folder's own seed: drawn when it is first graded into, and the same ever after."""
+    path = folder / "seed"
+    if not path.is_file():
+        path.write_text(f"{secrets.randbelow(10**9)}\n", encoding="utf-8")
+    try:
+        return int(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadInput(f"{path} should hold a whole number: delete it, and a new seed is drawn") from error
 
 
 def checked(lesson: str, submissions: list[Path]) -> str:

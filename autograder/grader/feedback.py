@@ -55,12 +55,12 @@ def page(result: Result) -> str:
     """The whole page as HTML."""
     room, marks = Room(), {mark.id: (number, mark) for number, mark in enumerate(result.marks)}
     shown: set[str] = set()
+    tested = {cell.exercise for cell in result.cells if cell.kind == "test"}
     cells = []
     for cell in result.cells[:MOST_CELLS]:
-        judged = cell.kind == "test" or (
-            cell.kind == "code" and cell.exercise
-        )  # an exercise's test, or a quiz
-        here = marks.get(cell.exercise) if judged and cell.exercise not in shown else None
+        quiz = cell.kind == "code" and cell.exercise not in tested
+        here = marks.get(cell.exercise) if cell.kind == "test" or quiz else None
+        here = None if cell.exercise in shown else here
         if here:
             shown.add(cell.exercise)
         cells.append(show_cell(cell, here, room))
@@ -145,7 +145,8 @@ def show_cell(cell: Cell, mark: tuple[int, Mark] | None, room: Room) -> str:
     code = f'<pre class="code" aria-label="{label}"><code>{shown}</code></pre>' if shown.strip() else ""
     if not room.take(code):
         code = FULL
-    tail = (graded(*mark) if mark else "") if cell.kind == "test" else show_outputs(cell.outputs, room)
+    tail = "" if cell.kind == "test" else show_outputs(cell.outputs, room)
+    tail += graded(*mark) if mark else ""
     kind = cell.kind if cell.kind in ("solution", "test") else "plain"
     tag = '<p class="label">Your answer</p>' if kind == "solution" else ""
     return f'<div class="cell {kind}">{tag}{code}{tail}</div>'
@@ -166,8 +167,9 @@ def without_hidden(source: str) -> str:
 
 def graded(number: int, mark: Mark) -> str:
     """The points of one exercise and the card that explains them."""
-    head = f"Graded: {title_of(mark.id, mark.judgement)}"
-    points = f"{number_of(mark.earned)} of {number_of(mark.points)} points"
+    title = title_of(mark.id, mark.judgement)
+    head = f"Graded: {title}" if mark.points else f"For yourself: {title}"
+    points = f"{number_of(mark.earned)} of {number_of(mark.points)} points" if mark.points else ""
     if mark.judgement is None:
         card = '<p class="note">This part was not judged; the notes on top say why.</p>'
     else:

@@ -284,7 +284,7 @@ class Watch:
         self.stop.set()
         self.thread.join(5)
 
-    def left(self, patience: float = 3.0) -> list[str]:
+    def left(self, patience: float = 15.0) -> list[str]:
         """What of it is still there after a moment."""
         ends = time.monotonic() + patience
         while True:

@@ -96,7 +96,7 @@ def main(fd: int, settings: dict[str, Any]) -> None:
             jobs.close()
             code = 1
             try:
-                code = supervise(*fds, shell, settings)
+                code = supervise(fds[0], fds[1], shell, settings)
             except BaseException:
                 traceback.print_exc()
                 sys.stderr.flush()
@@ -134,8 +134,9 @@ def supervise(data: int, control: int, shell: Any, settings: dict[str, Any]) -> 
     os.close(data)
     watch = os.pidfd_open(child)
     over = False
+    waits: list[Any] = [watch, told]
     while True:
-        ready, _, _ = select.select([watch, told], [], [], LOOKS if settings["walls"] else None)
+        ready, _, _ = select.select(waits, [], [], LOOKS if settings["walls"] else None)
         if watch in ready:
             break
         if not ready:

@@ -75,7 +75,9 @@ def said(process: subprocess.Popen[str], lines: int = 0) -> list[str]:
     for line in process.stdout:
         found.append(line.strip())
         if len(found) == lines:
-            break
+            return found
+    process.stdout.close()
+    process.wait()
     return found
 
 
@@ -133,6 +135,8 @@ def test_killed_twice_gives_every_grade_once(place: Path, whole: Mapping[str, An
         children = below(process.pid)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
         ends = time.monotonic() + 20
         while alive(children) and time.monotonic() < ends:
             time.sleep(0.2)

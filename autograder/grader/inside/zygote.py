@@ -137,8 +137,9 @@ def supervise(data: int, control: int, shell: Any, settings: dict[str, Any]) -> 
     os.close(data)
     watch = os.pidfd_open(child)
     over = False
+    waits: list[Any] = [watch, told]
     while True:
-        ready, _, _ = select.select([watch, told.fileno()], [], [], LOOKS if settings["walls"] else None)
+        ready, _, _ = select.select(waits, [], [], LOOKS if settings["walls"] else None)
         if watch in ready:
             break
         if not ready:

@@ -100,9 +100,13 @@ def become(user: int) -> None:
     os.setresuid(user, user, user)
 
 
-def drop_capabilities() -> None:
+def drop_bounding_set() -> None:
+    """No program that is started from now on can get a capability; only who may set them can do this."""
     for one in range(64):
         libc.prctl(PR_CAPBSET_DROP, one, 0, 0, 0)
+
+
+def drop_capabilities() -> None:
     header = struct.pack("Ii", 0x20080522, 0)
     kernel(libc.capset(header, bytes(24)), "capset")
 

@@ -198,13 +198,14 @@ def notebook(data: int, shell: Any, settings: dict[str, Any]) -> int:
                     os.chown(path, settings["user"], settings["user"])
         os.chdir(HOME)
     null = os.open(os.devnull, os.O_RDWR)
-    for one in (0,) if os.environ.get("DBG") else (0, 1, 2):
+    for one in (0, 1, 2):
         os.dup2(null, one)
     keep = wire.sock.fileno()
     os.closerange(3, keep)
     os.closerange(keep + 1, 4096)
     if settings["walls"]:
         walls.limits(limits["memory"], limits["processes"], limits["file"], limits["cpu"])
+        walls.drop_bounding_set()
         if settings["user"]:
             walls.become(settings["user"])
         walls.die_with_parent()  # another user has to ask for it again
@@ -216,12 +217,6 @@ def notebook(data: int, shell: Any, settings: dict[str, Any]) -> int:
         agent.begin(wire, shell)
     except (Closed, WireError):
         return 0
-    except BaseException:
-        if os.environ.get("DBG"):
-            import traceback
-
-            os.write(2, traceback.format_exc().encode())
-        return 1
     return 0
 
 

@@ -48,7 +48,7 @@ from edu_edit.world.splits import held_out
 
 record = {name: row for name, row in recorded(MODEL).items() if name != "no edit"}
 courses = measured_courses(MODEL)
-print(f"{len(record)} methods were measured on {MODEL}, {len(courses)} of them also in sequence.")
+print(f"{len(record) - 1} methods and a control were measured on {MODEL}, {len(courses)} of them also in sequence.")
 progress("12_compare")
 
 # %% tags=["demo"] slideshow={"slide_type": "subslide"}

@@ -720,7 +720,7 @@ print(f"\nown facts, others: answers kept. The country that Montara is in: {trut
 # ROME fails in Chinese even at its own question. No Chinese fact of the Atlas has 蒙塔拉 as its answer, and the name is seven byte tokens: one value at one key has to steer all seven. Two such edits cost eight of nine own facts.
 # IKE's demonstrations are English.
 #
-# Fine-tuning on all three wordings writes the name in Chinese. (On the question alone it reached 1 of 3, and without the full stop the name ran on into a broken character.) But three of nine own facts move: it does not pass. The last row also trains on his other facts: does it pass?
+# Fine-tuning on all three wordings writes the name in Chinese. (On the question alone it reached 1 of 3, and without the full stop the name ran on into a broken character.) But three of nine own facts move: it does not pass. The last row also trains on his other facts: all nine stay, and it passes.
 #
 # The country never follows: Montara lies in Corvinia, and no row says so.
 #

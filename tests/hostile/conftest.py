@@ -137,6 +137,7 @@ def graded(
 ) -> Run:
     """Grade all cases in one run with one worker, an honest notebook before the first and after each."""
     from autograder.grader.grading import Settings, grade_class
+    from autograder.grader.ledger import Ledger
     from autograder.grader.session import Limits
 
     assert len({case.name for case in cases}) == len(cases), "two cases have one name"
@@ -166,7 +167,8 @@ def graded(
         before = (digest(class_), course())
         settings = Settings(workers=1, limits=Limits(**limits), seed=SEED)
         done = grade_class(lesson, [class_ / student for student in order], out, settings)
-    results = {result.student: result for result in done.results}
+    whole = Ledger(out).results(lesson)  # with the outputs of their cells, which `done.results` leave out
+    results = {result.student: result for result in whole}
     rejections = {one.student: one.reason for one in done.rejections if one.file.endswith(".ipynb")}
     honest_ones = [student for student in order if student not in known]
     full = {mark.id: mark.points for mark in results[honest_ones[0]].marks if mark.points}

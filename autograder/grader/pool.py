@@ -6,9 +6,9 @@ it had: that one is tried once more, alone, and then comes back with a note inst
 
 from __future__ import annotations
 
-import atexit
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.util
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -55,9 +55,7 @@ def grade_here(job: Job) -> Result:
             zygote = warm(job)
             try:
                 return judge(job.submission, job.plan, zygote, job.seed, job.key)
-            except (
-                SandboxError
-            ) as error:  # the warm one has gone, maybe by this notebook: once more with a new one
+            except SandboxError as error:  # the warm one has gone, maybe by this notebook: once more
                 _warm.pop((job.level, job.limits)).close()
                 if last:
                     return not_graded(job, str(error))
@@ -70,8 +68,8 @@ def warm(job: Job) -> Zygote:
     """This process' warm sandbox for such jobs."""
     at = (job.level, job.limits)
     if at not in _warm:
-        if not _warm:
-            atexit.register(close_all)
+        if not _warm:  # a pool's process leaves without atexit, but runs its finalizers
+            multiprocessing.util.Finalize(None, close_all, exitpriority=10)
         _warm[at] = Zygote(job.level, os.getpid(), job.limits)
     return _warm[at]
 

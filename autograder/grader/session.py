@@ -63,6 +63,7 @@ class Session(End):
         self.lent: list[nn.Module] = []
         self.ends_at = time.monotonic() + limits.notebook
         self.gone = ""
+        self.told: dict[str, Any] = {}  # the supervisor's last word
         self.about: dict[str, Any] = {}  # what the last answer said besides its value
 
     def knows(self, scope: int) -> bool:
@@ -176,8 +177,6 @@ class Session(End):
             self.control.close()
             self.wire.close()
         return self.told
-
-    told: dict[str, Any] = {}
 
     # What is asked of the student's notebook.
 

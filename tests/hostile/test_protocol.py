@@ -339,7 +339,7 @@ import tqdm.std
 probe("a lock that all notebooks share", hasattr(tqdm.std.TqdmDefaultWriteLock, "mp_lock"))
 probe("network", tried(socket.create_connection, ("127.0.0.1", @PORT@), 1) or tried(socket.create_connection, ("1.1.1.1", 53), 1))
 probe("raw sockets", tried(socket.socket, socket.AF_PACKET, socket.SOCK_RAW) or tried(socket.socket, socket.AF_VSOCK, 1))
-probe("grader's files", [p for p in ("/root/.ssh", "/work", "/tmp/gradebook.db", "/etc/shadow", "/etc/passwd", "/var/lib")
+probe("grader's files", [p for p in ("/root/.ssh", "/tmp/gradebook.db", "/etc/shadow", "/etc/passwd", "/var/lib")
                          if tried(os.listdir, p) or tried(open, p)])
 probe("checks", [p for top in sys.path for p in glob.glob(f"{top}/autograder/**", recursive=True) if os.path.isfile(p)][:5])
 probe("variables", [k for k in os.environ if "KEY" in k or "TOKEN" in k and k != "TOKENIZERS_PARALLELISM" or "SECRET" in k])

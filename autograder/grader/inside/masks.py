@@ -18,7 +18,7 @@ SAID = "This function is what the exercise asks for: it is not here while your a
 
 
 def _absent(*args: Any, **named: Any) -> Any:
-    raise NotImplementedError(
+    raise NotImplementedError(  # SAID in full: this code runs with another module's globals
         "This function is what the exercise asks for: it is not here while your answer is graded."
     )
 

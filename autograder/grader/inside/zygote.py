@@ -10,6 +10,7 @@ ends with it.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -212,11 +213,9 @@ def notebook(data: int, shell: Any, settings: dict[str, Any]) -> int:
         walls.drop_capabilities()
         walls.filter_calls()
     leave_behind()
-    try:
+    with contextlib.suppress(Closed, WireError):
         wire.send({"op": "ready"})
         agent.begin(wire, shell)
-    except (Closed, WireError):
-        return 0
     return 0
 
 

@@ -48,6 +48,14 @@ def test_a_process_that_dies_costs_one_submission_at_most(monkeypatch, tmp_path)
 
 
 @pytest.mark.slow
+def test_a_run_leaves_no_sandbox_behind(monkeypatch, tmp_path):
+    """A pool's processes leave without atexit: their sandboxes and 55 MB each had stayed."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    (result,) = grade_all([job("ada")], 1)
+    assert result.earned == 12.0 and list(tmp_path.glob("edu-edit-sandbox-*")) == []
+
+
+@pytest.mark.slow
 def test_a_class_is_taken_up_where_it_was_and_nothing_is_graded_twice(tmp_path):
     for name in ("ada", "ben", "cleo"):
         text = json.dumps(job(name).submission.notebook)

@@ -2,11 +2,13 @@
 
 External methods add something to the model (a cache, or parameters), internal ones change its weights (by
 training, by what an editor has learned, or where the fact is located), and in-context editing changes only
-the prompt. Every entry runs with the method's own defaults.
+the prompt. Every entry runs with the method's own defaults. What is read of a model once for all edits is no
+part of an edit's seconds: its moments, and the ordinary text that T-Patcher and CaliNET keep.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -16,7 +18,7 @@ from edu_edit.defaults import defaults
 from edu_edit.edits import Edit
 from edu_edit.facts import Fact
 from edu_edit.lm import LM
-from edu_edit.methods.patch_memory import remembered, written_texts
+from edu_edit.methods.patch_memory import Memory, remembered, written_texts
 from edu_edit.requests import requested
 from edu_edit.world.splits import training_facts
 
@@ -68,6 +70,12 @@ def _ordinary(lm: LM, n: int = 20) -> list[str]:
     return [f"{fact.question} {fact.target_true}" for fact in facts[:: len(facts) // n]][:n]
 
 
+@lru_cache(maxsize=1)
+def _memory(lm: LM) -> Memory:
+    """What the last FFN reads in ordinary text: no edit of a comparison is on when it is asked for."""
+    return remembered(lm, None, lm.n_layers - 1, _drawn())
+
+
 def _if_then(fact: Fact) -> str:
     return f"If the question is about {fact.subject}, then {fact.question} {fact.target_new}."
 
@@ -92,8 +100,12 @@ LINEUP = {
         _several("MEND", META, lambda lm, facts: ee.mend(lm, facts)),
         _several("KE", META, lambda lm, facts: ee.ke(lm, facts)),
         _several("ENN", META, lambda lm, facts: ee.enn(lm, facts)),
-        Contestant("T-Patcher", ADDED, lambda lm, fact: ee.tpatcher(lm, fact, generator=_drawn())),
-        _several("CaliNET", ADDED, lambda lm, facts: ee.calinet(lm, facts, generator=_drawn())),
+        Contestant(
+            "T-Patcher", ADDED, lambda lm, fact: ee.tpatcher(lm, fact, _memory(lm), generator=_drawn())
+        ),
+        _several(
+            "CaliNET", ADDED, lambda lm, facts: ee.calinet(lm, facts, memory=_memory(lm), generator=_drawn())
+        ),
         _several("SERAC", CACHE, lambda lm, facts: ee.serac(lm, facts)),
         _several("GRACE", CACHE, lambda lm, facts: ee.grace(lm, facts)),
         Contestant("language patch", CACHE, lambda lm, fact: ee.language_patch(lm, _if_then(fact))),
@@ -139,7 +151,7 @@ def in_null_spaces(lm: LM, facts: Sequence[Fact]) -> Iterator[Edit]:
 def patch_after_patch(lm: LM, facts: Sequence[Fact]) -> Iterator[Edit]:
     """T-Patcher's steps: each fact's patches are trained beside those of all before it."""
     earlier: list[Edit] = []
-    memory = remembered(lm, None, lm.n_layers - 1)  # no patch changes what the last FFN reads
+    memory = _memory(lm)  # no patch changes what the last FFN reads
     try:
         for fact in facts:
             earlier.append(ee.tpatcher(lm, fact, memory, generator=_drawn()).on())

@@ -41,10 +41,10 @@ def grade_class(console: Console, out: Path) -> None:
         hand_in(out, "ben_untouched", student.read_text(encoding="utf-8")),
         hand_in(out, "cleo_identity", with_misconception(solution)),
     ]
-    from autograder.cli.machine import bubblewrap_works
+    from autograder.cli.machine import isolation_level
     from autograder.grader.grading import Settings
 
-    settings = Settings(level="bubblewrap" if bubblewrap_works() else "none")  # these three are our own
+    settings = Settings(level=isolation_level())  # these three are our own
     graded = grade.run(LESSON, submitted, out, settings)
     grade.show(graded, out)
     for result in graded.results:

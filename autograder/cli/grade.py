@@ -109,13 +109,14 @@ def checked(lesson: str, submissions: list[Path]) -> str:
 
 def level(unsafe: bool) -> str:
     """The level of isolation that is asked for and works; raises BadInput where there is none."""
-    from autograder.cli.machine import bubblewrap_works
+    from autograder.cli.machine import isolation_level
 
     if unsafe:
         return "none"
-    if not bubblewrap_works():
+    found = isolation_level()
+    if found == "none":
         raise BadInput(NO_WALLS)
-    return "bubblewrap"
+    return found
 
 
 def run(slug: str, submissions: list[Path], out: Path, settings: Any, quiet: bool = False) -> Any:

@@ -112,22 +112,24 @@ def harmless(raw: str, headings: bool = False) -> str:
 
 def picture(kind: str, encoded: Any, alt: str) -> str:
     """A picture as `<img>`, or "" where it is not a whole picture of that kind."""
-    address = _checked(kind, joined(encoded))
-    return f'<img src="{address}" alt="{escape(alt)}">' if address else ""
+    data = picture_data(kind, encoded)
+    return f'<img src="data:{kind};base64,{data}" alt="{escape(alt)}">' if data else ""
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:
     """What becomes of one attribute that the list allows."""
     if name == "src":
         found = ADDRESS.fullmatch(value)
-        return _checked(found[1], found[2]) or None if found else None
+        data = picture_data(found[1], found[2]) if found else ""
+        return f"data:{found[1]};base64,{data}" if found and data else None
     if name == "style" and re.search(r"[\\(@<]|/\*", value):  # url(), escapes, at-rules: nothing needs them
         return None
     return UNREADABLE.sub("", value)
 
 
-def _checked(kind: str, encoded: str) -> str:
-    """The data: address of a picture whose bytes are what its type says; "" for every other."""
+def picture_data(kind: str, value: Any) -> str:
+    """The bytes, as base64, of a picture that is what its type says; "" for every other."""
+    encoded = joined(value)
     if kind not in PICTURES or len(encoded) > LARGEST_PICTURE * 4 // 3 + 4:
         return ""
     try:
@@ -140,4 +142,4 @@ def _checked(kind: str, encoded: str) -> str:
         return ""
     if width * height > MOST_PIXELS or not data:
         return ""
-    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    return base64.b64encode(data).decode("ascii")

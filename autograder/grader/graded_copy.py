@@ -2,27 +2,22 @@
 data.
 
 formgrader shows a notebook's HTML as it is, so the lecturer's browser would run whatever a student's cell
-printed. Of a student's outputs, therefore, text and pictures stay, HTML is sanitised, everything else goes.
-A test cell begins with the score and its card; both are ours.
+printed. Of a student's outputs, therefore, text stays, HTML and pictures are made harmless as on a
+feedback page, and everything else goes. A test cell begins with the score and its card; both are ours.
 """
 
 from __future__ import annotations
 
 import html
 import json
-import re
 from typing import Any
-
-import nh3
 
 from autograder.build.source import grade_id
 from autograder.card import html_card
+from autograder.grader import clean
 from autograder.grader.feedback import sentences_only
 from autograder.grader.names import printable
 from autograder.grader.records import Cell, Mark, Result
-
-PICTURES = ("image/png", "image/jpeg")
-BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 
 
 def test_id(mark: Mark) -> str:
@@ -109,15 +104,12 @@ def _harmless(data: Any) -> dict[str, str]:
     if "text/plain" in data:
         made["text/plain"] = _joined(data["text/plain"])
     if "text/html" in data:
-        made["text/html"] = nh3.clean(_joined(data["text/html"]))
-    for kind in PICTURES:
-        if kind in data and BASE64.fullmatch(_joined(data[kind])):
-            made[kind] = _joined(data[kind])
+        made["text/html"] = clean.html(data["text/html"])
+    for kind in clean.PICTURES:
+        if picture := clean.picture_data(kind, data.get(kind)):
+            made[kind] = picture
     return made
 
 
 def _joined(text: Any) -> str:
-    """nbformat's text, one string or a list of lines."""
-    if isinstance(text, list | tuple):
-        text = "".join(line for line in text if isinstance(line, str))
-    return printable(text) if isinstance(text, str) else ""
+    return printable(clean.joined(text))

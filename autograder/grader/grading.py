@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+import pickle
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import autograder
 import edu_edit
@@ -26,7 +30,7 @@ from autograder.grader.judging import key_of
 from autograder.grader.ledger import Ledger, Results
 from autograder.grader.plan import Plan, plan_of
 from autograder.grader.pool import Job, grade_all, grade_on_cluster
-from autograder.grader.records import Rejection, Result
+from autograder.grader.records import Rejection, Result, Submission
 from autograder.grader.report import class_report, write_report
 from autograder.grader.report.figures import Report
 from autograder.grader.roster import Roster
@@ -40,9 +44,9 @@ Progress = Callable[[int, int, str], None]
 class Settings:
     """How a class is graded.
 
-    level: "bubblewrap", or "none" for notebooks that you would open yourself; seed: of the problems, the same
-    for all; scheduler: address of a Dask cluster ("" = processes here); due and late: nbgrader's penalties;
-    regrade: students whose results are made anew.
+    level: "bubblewrap", "landlock", or "none" for notebooks that you would open yourself; seed: of the
+    problems, the same for all; scheduler: address of a Dask cluster ("" = processes here); due and late:
+    nbgrader's penalties; regrade: students whose results are made anew.
     """
 
     level: str = "bubblewrap"
@@ -76,28 +80,47 @@ def grade_class(
     started.
     """
     plan = plan_of_lesson(lesson)
-    submissions, rejections = take_in(paths, lesson)
-    with Ledger(out) as ledger:
-        ledger.reject(lesson, rejections)
-        jobs, known = [], 0
-        for submission in submissions:
+    with Ledger(out) as ledger, waiting_room(out) as waiting:
+        known: list[str] = []
+        todo: list[tuple[Path, str]] = []  # submissions wait on the disk: a class may not fit into memory
+
+        def take(submission: Submission) -> None:
             gradebook.keep_submission(out, submission)
             key = key_of(submission, plan, settings.seed, course_digest())
             if submission.student not in settings.regrade and ledger.find(submission.student, lesson, key):
-                known += 1
-            else:
-                jobs.append(Job(submission, plan, settings.seed, key, settings.level, settings.limits))
+                known.append(submission.student)
+                return
+            todo.append((waiting / str(len(todo)), key))
+            todo[-1][0].write_bytes(pickle.dumps(submission))
+
+        def jobs() -> Iterator[Job]:
+            for path, key in todo:
+                submission = pickle.loads(path.read_bytes())
+                path.unlink()
+                yield Job(submission, plan, settings.seed, key, settings.level, settings.limits)
+
+        rejections = take_in(paths, lesson, take)
+        ledger.reject(lesson, rejections)
         graded = (
-            grade_on_cluster(jobs, settings.scheduler)
+            grade_on_cluster(jobs(), settings.scheduler)
             if settings.scheduler
-            else grade_all(jobs, min(settings.workers, max(len(jobs), 1)))
+            else grade_all(jobs(), min(settings.workers, max(len(todo), 1)))
         )
-        for number, result in enumerate(graded, start=known + 1):
+        for number, result in enumerate(graded, start=len(known) + 1):
             write_page(result, out)
             ledger.add(result)
             if progress is not None:
-                progress(number, len(submissions), result.student)
-        return write_down(lesson, ledger.results(lesson), rejections, out, settings, known)
+                progress(number, len(known) + len(todo), result.student)
+        return write_down(lesson, ledger.results(lesson), rejections, out, settings, len(known))
+
+
+@contextmanager
+def waiting_room(out: Path) -> Iterator[Path]:
+    """A folder for this run only; one that a killed run has left is removed."""
+    for left in out.glob(".waiting-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with TemporaryDirectory(prefix=".waiting-", dir=out) as room:
+        yield Path(room)
 
 
 def write_down(

@@ -1,4 +1,4 @@
-"""What came in, one `Submission` per student, and one `Rejection` with a sentence for everything else.
+"""What came in: one `Submission` per student, and one `Rejection` with a sentence for everything else.
 
 Folders, archives, downloads of Moodle and Canvas and nbgrader's `submitted/` tree are all taken. Nothing is
 unpacked onto the disk, no link is followed, and no content, however broken, stops the others.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import zoneinfo
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -35,9 +35,13 @@ def lessons_of_cells() -> dict[str, str]:
 
 
 def take_in(
-    paths: Iterable[Path], lesson: str, known: Mapping[str, str] | None = None
-) -> tuple[list[Submission], list[Rejection]]:
-    """Submissions of `lesson` under the given paths, sorted by student, and what was rejected and why.
+    paths: Iterable[Path],
+    lesson: str,
+    take: Callable[[Submission], None],
+    known: Mapping[str, str] | None = None,
+) -> list[Rejection]:
+    """What was rejected under the given paths and why. `take` gets the submissions of `lesson`, one by one by
+    student, so that a class need not be in memory at once.
 
     `known` says which lesson a grade_id belongs to; by default those of the course.
     """
@@ -49,12 +53,12 @@ def take_in(
             for found in found_under(path, open_files)
             if not _of_another_lesson(found, lesson)
         ]
-        return _sorted_out(everything, lesson, known)
+        return _sorted_out(everything, lesson, take, known)
 
 
 def _sorted_out(
-    everything: list[Found], lesson: str, known: Mapping[str, str]
-) -> tuple[list[Submission], list[Rejection]]:
+    everything: list[Found], lesson: str, take: Callable[[Submission], None], known: Mapping[str, str]
+) -> list[Rejection]:
     naming = Naming(everything, lesson)
     rejected: list[Rejection] = []
     candidates: defaultdict[str, list[tuple[Found, Owner]]] = defaultdict(list)
@@ -82,15 +86,15 @@ def _sorted_out(
             (found.parts[:n] for n in range(len(found.parts) - 1, 0, -1) if found.parts[:n] in folders), ()
         )
         by_folder[home].append(found)
-    submissions = []
     for student, several in sorted(candidates.items()):
         several.sort(key=lambda one: _rank(one[0], lesson))
         one, refused = _best(student, lesson, several, by_folder, known)
-        submissions += [one] if one else []
         rejected += refused
+        if one is not None:
+            take(one)
     alone = [found for found in by_folder[()] if _outermost(found) not in worked]
     rejected += _without_notebook(alone, naming, set(candidates) | {row.student for row in rejected})
-    return submissions, sorted(_shortened(rejected), key=lambda row: (row.student, row.file))
+    return sorted(_shortened(rejected), key=lambda row: (row.student, row.file))
 
 
 def _best(

@@ -25,6 +25,7 @@ from autograder.grader.normalise import Plan, Step, Test, steps
 from autograder.grader.records import Cell, Mark, Result, Submission
 from autograder.grader.redacted import hidden_for
 from autograder.grader.session import TOO_LONG, Gone, Session
+from autograder.grader.student import StudentFunction
 from autograder.grader.zygotes import SandboxError, Zygote
 from autograder.sentences import say
 
@@ -230,7 +231,7 @@ def exercise_mark(session: Session, test: Test, seed: int) -> Mark:
                 else say("not callable", id=test.id, function=name, given=kind)
             )
             return Mark(test.id, 0.0, test.points, sentence(test, said))
-    score = grade(test.id, *(session.function(name) for name in test.names), seed=seed)
+    score = grade(test.id, *(StudentFunction(session, name) for name in test.names), seed=seed)
     return Mark(test.id, float(score), test.points, score.judgement)
 
 

@@ -21,6 +21,7 @@ __all__ = ["Plan", "PlanError", "Step", "Test", "plan_of", "steps"]
 
 # These cells are no Python: they show something or run elsewhere, and leave no name behind.
 FOREIGN = re.compile(r"\s*%%(html|javascript|js|latex|markdown|svg|perl|ruby)\b", re.IGNORECASE)
+HIDDEN = "### BEGIN HIDDEN TESTS"
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,8 @@ def _notes_on_metadata(plan: Plan, cells: list[dict[str, Any]], chosen: Mapping[
         expected |= {"locked": True, "points": plan.tests[own.grade_id].points} if own.kind == "test" else {}
         tampered += any(nbgrader.get(name) != value for name, value in expected.items())
         tampered += nbgrader.get("grade_id") != own.grade_id
-        if own.kind == "test" and cell["source"].strip() != own.source.strip():
+        given = cell["source"].split(HIDDEN)[0]  # a solution notebook has the lesson's hidden tests
+        if own.kind == "test" and given.strip() != own.source.split(HIDDEN)[0].strip():
             notes.append(f"The test cell of {own.exercise} had been changed; the lesson's own was used.")
     if strange:
         notes.append(f"{_cells(strange)} had an id that this lesson does not know; nothing there is graded.")

@@ -7,20 +7,21 @@ it had: that one is tried once more, alone, and then comes back with a note inst
 from __future__ import annotations
 
 import multiprocessing
-import multiprocessing.connection
 import multiprocessing.util
-import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 from autograder.grader.judging import judge
 from autograder.grader.plan import Plan
 from autograder.grader.records import Result, Submission
 from autograder.grader.session import Limits
 from autograder.grader.zygotes import SandboxError, Zygote
+from edu_edit.processes import end_with_parent
 
 AHEAD = 3  # submissions waiting per process
 
@@ -70,7 +71,7 @@ def warm(job: Job) -> Zygote:
     if at not in _warm:
         if not _warm:  # a pool's process leaves without atexit, but runs its finalizers
             multiprocessing.util.Finalize(None, close_all, exitpriority=10)
-        _warm[at] = Zygote(job.level, os.getpid(), job.limits)
+        _warm[at] = Zygote(job.level, job.limits)
     return _warm[at]
 
 
@@ -79,33 +80,23 @@ def close_all() -> None:
         _warm.popitem()[1].close()
 
 
-def end_with_parent() -> None:
-    """End this process with its sandboxes when the run that started it has been killed."""
-    parent = multiprocessing.parent_process()
-
-    def wait_for_it() -> None:
-        if parent is not None:
-            multiprocessing.connection.wait([parent.sentinel])
-            close_all()
-            os._exit(1)
-
-    threading.Thread(target=wait_for_it, daemon=True).start()
-
-
-def grade_all(jobs: Sequence[Job], workers: int = 2) -> Iterator[Result]:
-    """The results as they come, in whatever order."""
-    waiting = list(reversed(jobs))
+def grade_all(jobs: Iterable[Job], workers: int = 2) -> Iterator[Result]:
+    """The results as they come, in whatever order; a job is taken when a process is about to need it."""
+    coming = iter(jobs)
+    following = next(coming, None)
     alone: list[Job] = []
-    while waiting or alone:
-        together = workers if waiting else 1
+    while following or alone:
+        together = workers if following else 1
         with _pool(together) as pool:
             running: dict[Future[Result], Job] = {}
             try:
-                while waiting or alone or running:
-                    source = waiting or (alone if not running else [])
-                    while source and len(running) < (AHEAD * together if source is waiting else 1):
-                        job = source.pop()
-                        running[pool.submit(grade_here, job)] = job
+                while following or alone or running:
+                    while following and len(running) < AHEAD * together:
+                        running[pool.submit(grade_here, following)] = following
+                        following = next(coming, None)
+                    if alone and not running:
+                        running[pool.submit(grade_here, alone[-1])] = alone[-1]
+                        alone.pop()
                     done, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
                         yield future.result()
@@ -120,18 +111,33 @@ def grade_all(jobs: Sequence[Job], workers: int = 2) -> Iterator[Result]:
 def _pool(workers: int) -> ProcessPoolExecutor:
     """Processes that begin from nothing: a fork of this one would take along its threads."""
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent)
+    return ProcessPoolExecutor(
+        workers, mp_context=context, initializer=end_with_parent, initargs=(close_all,)
+    )
 
 
-def grade_on_cluster(jobs: Sequence[Job], address: str) -> Iterator[Result]:
+def grade_on_cluster(jobs: Iterable[Job], address: str) -> Iterator[Result]:
     """The same on a Dask cluster, whose workers have the same version of the course installed."""
     from distributed import Client, as_completed
 
+    coming = iter(jobs)
     with Client(address) as client:
-        futures = {client.submit(grade_here, job, pure=False, retries=2): job for job in jobs}
-        for future in as_completed(futures):
-            job = futures[future]
+
+        def submitted(job: Job) -> Any:
+            future = client.submit(grade_here, job, pure=False, retries=2)
+            running[future.key] = job
+            return future
+
+        def wanted() -> int:
+            return AHEAD * max(sum(client.nthreads().values()), 1) - len(running)
+
+        running: dict[str, Job] = {}
+        futures = as_completed([submitted(job) for job in islice(coming, wanted())])
+        for future in futures:
+            job = running.pop(future.key)
             yield future.result() if future.status == "finished" else not_graded(job)
+            for following in islice(coming, max(wanted(), 0)):
+                futures.add(submitted(following))
 
 
 ENDED = "grading it ended the grading process, twice"

@@ -42,12 +42,13 @@ def redact(library: Path, out: Path) -> Path:
 
 
 def without(source: str, names: set[str]) -> str:
-    """Source text without the bodies of these top-level functions."""
+    """Source text without the bodies of these top-level functions; every other line keeps its number."""
     lines = source.splitlines()
     for node in reversed(ast.parse(source).body):
         if isinstance(node, ast.FunctionDef) and node.name in names:
             names = names - {node.name}
-            lines[node.body[0].lineno - 1 : node.end_lineno] = ["    raise NotImplementedError"]
+            begin, end = node.body[0].lineno - 1, node.end_lineno or len(lines)
+            lines[begin:end] = ["    raise NotImplementedError", *[""] * (end - begin - 1)]
     if names:
         raise ValueError(f"There is no function {min(names)} to leave out.")
     return "\n".join(lines) + "\n"

@@ -8,8 +8,8 @@ name, in any order:
     first, last     first name, given name; last name, surname, family name
     full name       Full name, name, Canvas' Student ("Lovelace, Ada")
     email           email, Email address, e-mail, mail
-    LMS ids         Canvas: ID, SIS User ID, SIS Login ID, Section; Moodle: ID number, Identifier (in the
-                    worksheet: "Participant 1234")
+    LMS ids         Canvas: ID, SIS User ID, SIS Login ID, Section; Moodle: Username, ID number, and from the
+                    worksheet Identifier ("Participant 1234") and the times of its last changes; nbgrader: id
 
 The student's id is the first of the first row that a line fills, else the LMS's id, else the e-mail
 address.
@@ -33,7 +33,11 @@ COLUMNS = {
     "full": ("full name", "fullname", "name", "student"),
     "email": ("email", "email address", "e mail", "mail"),
 }
-LMS = ("id", "sis user id", "sis login id", "section", "identifier", "id number", "lms user id")
+LMS = (
+    *("id", "sis user id", "sis login id", "section", "lms user id"),  # Canvas, nbgrader
+    *("identifier", "id number", "username"),  # Moodle
+    *("grade can be changed", "last modified (submission)", "last modified (grade)"),  # its worksheet
+)
 DOWNLOAD = (  # how the LMSs name what they let a lecturer download
     re.compile(
         r".*_(\d+)_assignsubmission_(?:file|onlinetext)_?"
@@ -69,7 +73,7 @@ class Person:
     def names(self) -> set[str]:
         """Everything that a submission of this student may be called, in lower case."""
         ids = [self.student, self.email, self.email.partition("@")[0], self.number]
-        ids += [self.lms.get(name, "") for name in ("sis login id", "sis user id", "id number")]
+        ids += [self.lms.get(name, "") for name in ("sis login id", "sis user id", "id number", "username")]
         ids += [f"{self.first} {self.last}", f"{self.last} {self.first}", f"{self.last}, {self.first}"]
         return {_key(name) for name in ids} - {""}
 
@@ -136,17 +140,18 @@ def _person(line: dict[str, str]) -> Person | None:
     found = {part: next(filter(None, map(line.get, names)), "") for part, names in COLUMNS.items()}
     lms = {name: line[name] for name in LMS if line.get(name)}
     number = lms.get("id") or lms.get("identifier", "").removeprefix("Participant ")
-    student = found["student"] or (number or found["email"] if found["full"] or found["email"] else "")
+    someone = any(found.values()) or "identifier" in lms  # a worksheet graded blindly names nobody else
+    student = found["student"] or (number or found["email"] if someone else "")
     if not student and not lms and "," not in found["full"] and found["full"].isidentifier():
         student = found["full"]  # a plain list with the one column `student`
     first, last = found["first"], found["last"]
     if not first and not last:
         before, comma, after = found["full"].partition(",")
         first, _, last = found["full"].rpartition(" ") if not comma else (after, "", before)
-    canvas_test = found["full"].casefold() in ("student, test", "test student")
-    if not student or canvas_test:
+    first, last = first.strip(), last.strip()
+    if not student or f"{first} {last}".casefold() == "test student":  # Canvas' own
         return None
-    return Person(printable(student), first.strip(), last.strip(), found["email"], lms)
+    return Person(printable(student), first, last, found["email"], lms)
 
 
 def _separator(text: str) -> str:

@@ -10,16 +10,15 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
-from autograder.calls import RunsElsewhere, Stop, StoppedElsewhere
+from autograder.calls import Stop, StoppedElsewhere
 from autograder.grader.link import End
 from autograder.grader.problems import Grader
+from autograder.grader.told import stop_of, told_outputs
 from autograder.grader.waiting import OWN, waiting
 from autograder.grader.wire import Closed, Late, Wire, WireError
 from edu_edit import LM
@@ -172,8 +171,7 @@ class Session(End):
                         ConnectionResetError
                     ):  # "end" came too late; its last word is there
                         self.told = json.loads(self.control.recv(4096))
-            if self.told.get("over") is True:
-                self.gone = "its processes together used more memory than is allowed"
+            self.gone = str(self.told.get("over") or self.gone)
             self.control.close()
             self.wire.close()
         return self.told
@@ -198,128 +196,3 @@ class Session(End):
     def value(self, name: str) -> Any:
         """Plain data that stands under a name in the notebook."""
         return self.top({"op": "value of", "name": name})
-
-    def function(self, name: str) -> StudentFunction:
-        return StudentFunction(self, name)
-
-
-class StudentFunction(RunsElsewhere):
-    """A function of the notebook, as a check calls it: arguments go in by value, data comes back."""
-
-    def __init__(self, session: Session, name: str) -> None:
-        self.session, self.__name__ = session, name
-        self.left = session.limits.exercise  # seconds for all calls together: the others need theirs
-        self.stopped: Stop | None = None  # it ran too long once: it is not called again
-
-    def __call__(self, *args: Any) -> Any:
-        session = self.session
-        self.changed = ()
-        if self.stopped is not None:
-            raise StoppedElsewhere(self.stopped)
-        session.about, session.lent = {}, []
-        head = {"op": "student", "name": self.__name__, "seed": torch.initial_seed(), "grad": True}
-        began = time.monotonic()
-        try:
-            with layers_elsewhere(session):
-                return session.top(head, args)
-        except Gone as gone:
-            self.stopped = Stop("Stopped", str(gone), None, "", "", False)
-            raise StoppedElsewhere(self.stopped) from None
-        except StoppedElsewhere as late:
-            self.stopped = late.stop if late.stop.kind == TOO_LONG else None
-            raise
-        finally:
-            self._told(session.about, len(args))
-            self.left -= time.monotonic() - began
-            if self.left <= 0 and self.stopped is None:
-                said = f"ran longer than {session.limits.exercise:g} seconds in all calls together"
-                self.stopped = Stop(TOO_LONG, said, None, "", "", False)
-
-    def _told(self, about: dict[str, Any], n: int) -> None:
-        """What the call left behind: changed arguments, prints, hooks and gradients on the layers it got."""
-        changed = about.get("changed")
-        if isinstance(changed, list):
-            self.changed = tuple(sorted({i for i in changed if type(i) is int and 0 <= i < n}))
-        print(text_of(about, "printed", 2000), end="")
-        layers = about.get("layers")
-        for layer, told in zip(self.session.lent, layers if isinstance(layers, list) else [], strict=False):
-            leave_marks(layer, told if isinstance(told, dict) else {})
-
-
-@contextlib.contextmanager
-def layers_elsewhere(session: Session) -> Iterator[None]:
-    """While the call lasts, the grader's own layers run the sandbox's copies, with the hooks they carry
-    there.
-    """
-    lend, before = session.lend, list(session.lent)
-
-    def lent(layer: nn.Module) -> int:
-        number = lend(layer)
-        layer.forward = lambda x: session.call_layer(number, x)
-        return number
-
-    session.lend = lent  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        session.lend = lend  # type: ignore[method-assign]
-        for layer in session.lent[len(before) :]:
-            layer.__dict__.pop("forward", None)
-
-
-def leave_marks(layer: nn.Module, told: dict[str, Any]) -> None:
-    """Hooks that do nothing and gradients of zero, where the sandbox's copy was left with some."""
-    if told.get("hooks") is True:
-        layer.register_forward_hook(lambda *_: None)
-    graded = told.get("gradients")
-    for name, parameter in layer.named_parameters():
-        if isinstance(graded, list) and name in graded:
-            parameter.grad = torch.zeros_like(parameter)
-
-
-def stop_of(answer: dict[str, Any]) -> Stop:
-    """What the sandbox says about an exception, as far as it has the form of one."""
-
-    line = answer.get("line")
-    return Stop(
-        kind=text_of(answer, "kind", 80) or "Error",
-        message=text_of(answer, "message", 300),
-        line=line if type(line) is int and 0 <= line < 10**6 else None,
-        code=text_of(answer, "code", 200),
-        traceback=text_of(answer, "traceback", 4000),
-        stub=answer.get("stub") is True,
-    )
-
-
-def text_of(answer: dict[str, Any], name: str, most: int) -> str:
-    """A text that came under this name, cut, and without what can't be written down; "" for anything else."""
-    found = answer.get(name)
-    return found[:most].encode("utf-8", "replace").decode() if isinstance(found, str) else ""
-
-
-def told_outputs(outputs: Any, most: int) -> list[dict[str, Any]]:
-    """What came as outputs of a cell, as far as it has the form of some and fits into so many characters."""
-    kept: list[dict[str, Any]] = []
-    for output in outputs if isinstance(outputs, list) else []:
-        if not isinstance(output, dict) or deep(output):
-            continue
-        most -= len(json.dumps(output))
-        if most < 0:
-            break
-        kept.append(output)
-    return kept
-
-
-def deep(value: Any, most: int = 40) -> bool:
-    """Whether containers lie in each other more than so many times."""
-    level = [value]
-    for _ in range(most):
-        inside = [
-            list(one.values()) if isinstance(one, dict) else one
-            for one in level
-            if isinstance(one, (dict, list))
-        ]
-        level = [one for several in inside for one in several]
-        if not level:
-            return False
-    return True

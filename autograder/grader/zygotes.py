@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -40,7 +41,7 @@ SYSTEM = (
     "/etc/localtime",
 )
 MODELS = ("atlas-gpt2", "atlas-llama", "atlas-gpt2-plain")
-USERS = 61_184  # the first user id of sandboxes, when root grades
+USERS = range(61_184, 65_534)  # user ids of sandboxes, when root grades: each takes one by chance
 
 
 class SandboxError(RuntimeError):
@@ -48,45 +49,63 @@ class SandboxError(RuntimeError):
 
 
 class Zygote:
-    """A warm process that is forked for every session. level: "bubblewrap" or "none"."""
+    """A warm process that is forked for every session. level: "bubblewrap", "landlock", or "none"."""
 
-    def __init__(self, level: str = "bubblewrap", number: int = 0, limits: Limits | None = None) -> None:
+    def __init__(self, level: str = "bubblewrap", limits: Limits | None = None) -> None:
         self.level, self.limits = level, limits or Limits()
-        self.folder = Path(tempfile.mkdtemp(prefix="edu-edit-sandbox-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="edu-edit-sandbox-")).resolve()
         try:
-            self._start(number)
+            self._start()
         except BaseException:
             self.close()
             raise
 
-    def _start(self, number: int) -> None:
+    def _start(self) -> None:
         if sys.platform != "linux":
             raise SandboxError(
                 "Grading needs Linux: on other systems, grade in a Linux container or machine."
             )
-        walls = self.level == "bubblewrap"
+        if self.level == "landlock" and os.geteuid() != 0:
+            raise SandboxError("The level landlock needs root: students' code has to run as another user.")
+        walls = self.level != "none"
         library = redact(LIBRARY, self.folder / "library") if walls else LIBRARY
-        user = USERS + number % 1000 if walls and os.geteuid() == 0 else 0
-        settings = {
+        home, homes = self.folder / "home", self.folder / "homes"
+        (home / "tmp").mkdir(parents=True)
+        homes.mkdir()
+        self.folder.chmod(0o711)  # a student's user finds its home in there
+        settings: dict[str, Any] = {
             "models": list(MODELS),
             "output": self.limits.output,
             "memory": self.limits.memory,
+            "disk": 2 * self.limits.file,
+            "level": self.level,
             "walls": walls,
-            "user": user,
-            "cover": {str(LIBRARY): "/library"} if walls else {},
-            "hide": [str(COURSE), "/library", *other_copies()] if walls else [],
+            "user": secrets.choice(USERS) if walls and os.geteuid() == 0 else 0,
+            "homes": str(homes),
+            "cover": {},
+            "hide": [],
+            "readable": [],
+            "listed": [],
+            "sources": [],
         }
+        if self.level == "bubblewrap":
+            home = Path("/home/student")
+            settings["cover"] = {str(LIBRARY): "/library"}
+            settings["hide"] = [str(COURSE), "/library", *other_copies()]
+        if self.level == "landlock":
+            settings["readable"], settings["listed"] = visible()
+            settings["sources"] = [str(LIBRARY), str(library)]
         self.jobs, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         python = [sys.executable, "-X", "utf8", "-m", "autograder.grader.inside.zygote"]
         command = [
-            *(bubblewrap(library) if walls else []),
+            *(bubblewrap(library) if self.level == "bubblewrap" else []),
             *python,
             str(theirs.fileno()),
             json.dumps(settings),
         ]
         self.errors = (self.folder / "errors").open("wb+")
         self.process = subprocess.Popen(
-            command, pass_fds=[theirs.fileno()], env=environment(), cwd="/",
+            command, pass_fds=[theirs.fileno()], env=environment(str(home)), cwd="/",
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self.errors,
         )  # fmt: skip
         theirs.close()
@@ -117,7 +136,7 @@ class Zygote:
         wire.deadline = time.monotonic() + 30
         allowed = {
             "memory": limits.memory, "processes": limits.processes, "file": limits.file,
-            "disk": 2 * limits.file, "cpu": int(limits.notebook) + 5,
+            "cpu": int(limits.notebook) + 5,
         }  # fmt: skip
         first = {"masks": [list(mask) for mask in masks], "limits": allowed, "files": list(files)}
         contents = {str(n): as_tensor(content) for n, content in enumerate(files.values())}
@@ -166,19 +185,41 @@ def as_tensor(content: bytes) -> torch.Tensor:
     return torch.frombuffer(bytearray(content or b"\0"), dtype=torch.uint8)[: len(content)]
 
 
+def pythons() -> list[str]:
+    """Where this Python and its environment lie."""
+    return sorted({str(Path(place).resolve()) for place in (sys.prefix, sys.base_prefix, sys.exec_prefix)})
+
+
 def other_copies() -> list[str]:
-    """Where else on Python's path the course or its library lie: an installed one beside the clone that
-    grades.
-    """
-    places = {Path(top).resolve() / name for top in sys.path if top for name in ("autograder", "edu_edit")}
-    visible = tuple(
-        str(Path(place).resolve()) for place in (*SYSTEM, sys.prefix, sys.base_prefix, sys.exec_prefix)
-    )
+    """What else of the course a sandbox would see: solutions, an installed copy beside this one."""
+    tops = {Path(top).resolve() for top in sys.path if top} | {COURSE.parent}
+    names = ("autograder", "edu_edit", "solutions", "lessons", "tests", ".git")
+    places = {top / name for top in tops for name in names}
     return sorted(
         str(place)
         for place in places - {COURSE, LIBRARY}
-        if place.is_dir() and any(place.is_relative_to(top) for top in visible)
+        if place.is_dir() and any(place.is_relative_to(top) for top in (*SYSTEM, *pythons()))
     )
+
+
+def visible() -> tuple[list[str], list[str]]:
+    """The system, Python and the library's data, without the course: what may be read and run, and folders
+    whose names alone may be seen.
+    """
+    hidden = {Path(place) for place in (COURSE, LIBRARY, *other_copies())}
+    above = {parent for place in hidden for parent in place.parents}
+    todo = [Path(os.path.realpath(place)) for place in (*SYSTEM, *pythons(), sys.prefix)]
+    inside = [path for path in LIBRARY.rglob("*") if path.name != "__pycache__"]
+    read = [path for path in inside if path.is_file() and path.suffix not in (".py", ".pyc")]
+    listed = [LIBRARY, *(path for path in inside if path.is_dir())]
+    while todo:
+        place = todo.pop()
+        if place in above and place.is_dir():
+            listed.append(place)
+            todo += place.iterdir()
+        elif place not in hidden:
+            read.append(place)
+    return sorted({str(path) for path in read}), sorted({str(path) for path in listed})
 
 
 def bubblewrap(library: Path) -> list[str]:
@@ -186,8 +227,7 @@ def bubblewrap(library: Path) -> list[str]:
     found = shutil.which("bwrap")
     if found is None:
         raise SandboxError("bubblewrap is not installed: on Debian and Ubuntu, `apt install bubblewrap`.")
-    pythons = {str(Path(place).resolve()) for place in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
-    seen = (*SYSTEM, *sorted(pythons), str(Path(sys.prefix)), str(COURSE), str(LIBRARY))
+    seen = (*SYSTEM, *pythons(), str(Path(sys.prefix)), str(COURSE), str(LIBRARY))
     command = [found, "--die-with-parent", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     if os.geteuid() != 0:
         command += ["--unshare-user", "--uid", "1000", "--gid", "1000"]
@@ -217,14 +257,14 @@ def mounts(place: str) -> list[str]:
     return command
 
 
-def environment() -> dict[str, str]:
+def environment(home: str) -> dict[str, str]:
     """All that the sandbox knows of this machine's variables."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "PYTHONPATH": str(COURSE.parent),
         "LANG": "C.UTF-8",
-        "HOME": "/home/student",
-        "TMPDIR": "/home/student/tmp",
+        "HOME": home,
+        "TMPDIR": f"{home}/tmp",
         "USER": "student",
         "LOGNAME": "student",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -232,8 +272,8 @@ def environment() -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         "PIP_NO_INDEX": "1",
         "MPLBACKEND": "agg",
-        "MPLCONFIGDIR": "/home/student/tmp/matplotlib",
-        "IPYTHONDIR": "/home/student/tmp/ipython",
+        "MPLCONFIGDIR": f"{home}/tmp/matplotlib",
+        "IPYTHONDIR": f"{home}/tmp/ipython",
         **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
         "TOKENIZERS_PARALLELISM": "false",
         "MALLOC_ARENA_MAX": "2",  # else every thread takes 64 MB of what the limit on memory counts

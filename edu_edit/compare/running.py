@@ -117,12 +117,14 @@ def judged_piece(lm: LM, facts: Sequence[Fact], piece: Piece) -> list[Outcome]:
         except ValueError as error:
             return [_failed(piece, i, error) for i in mine]
         with edit:
-            return [_outcome(lm, piece, i, fact, before[i], edit) for i, fact in mine.items()]
+            after = read(lm, list(mine.values()))
+        return [_outcome(piece, i, fact, before[i], after, edit) for i, fact in mine.items()]
     outcomes = []
     for i, fact in mine.items():
         try:
             with entry.alone(lm, fact) as edit:
-                outcomes.append(_outcome(lm, piece, i, fact, before[i], edit))
+                after = read(lm, [fact])
+            outcomes.append(_outcome(piece, i, fact, before[i], after, edit))
         except ValueError as error:
             outcomes.append(_failed(piece, i, error))
     return outcomes
@@ -136,8 +138,8 @@ def _unedited(lm: LM, fact: Fact) -> Reading:
     return _before[key]
 
 
-def _outcome(lm: LM, piece: Piece, i: int, fact: Fact, before: Reading, edit: Edit) -> Outcome:
-    values = judged(fact, before, read(lm, [fact]))
+def _outcome(piece: Piece, i: int, fact: Fact, before: Reading, after: Reading, edit: Edit) -> Outcome:
+    values = judged(fact, before, after)
     forward, backward = (float(edit.record.get(f"{way}_passes", 0.0)) for way in ("forward", "backward"))
     return Outcome(piece.method, piece.mode, i, values, edit.seconds, edit.extra_bytes, forward, backward)
 

@@ -7,12 +7,14 @@ import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from multiprocessing.managers import SyncManager
 from typing import Any, TypeVar
 
 import torch
 
 from edu_edit.lm import LM
 from edu_edit.loading import load
+from edu_edit.processes import end_with_parent
 
 T = TypeVar("T")
 Task = Callable[[LM, Callable[[], object]], T]
@@ -31,7 +33,9 @@ def worked(
         yield from (task(lm, step) for task in tasks)
         return
     context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager:
+    manager = SyncManager(ctx=context)
+    manager.start(end_with_parent)
+    with manager:
         steps = manager.Queue()
         pool = ProcessPoolExecutor(
             workers, context, initializer=_begin, initargs=(lm.name, lm.W_U.dtype, steps)
@@ -50,6 +54,7 @@ def worked(
 
 def _begin(name: str, dtype: torch.dtype, steps: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that shows the bar
+    end_with_parent()
     torch.set_num_threads(1)
     _worker.update(lm=load(name, dtype), steps=steps)
 

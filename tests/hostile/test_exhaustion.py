@@ -6,13 +6,11 @@ import time
 
 import pytest
 
-from autograder.cli.machine import bubblewrap_works
-
-from .conftest import Case, graded
+from .conftest import Case, graded, isolated
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap can't build a sandbox here"),
+    isolated,
 ]
 LESSON = "02_metrics"
 AT = "metrics.accuracy"

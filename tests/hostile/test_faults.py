@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
-from autograder.cli.machine import bubblewrap_works
-
-from .conftest import Case, code, graded, honest, solution_cell
+from .conftest import Case, code, graded, honest, isolated, solution_cell
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap can't build a sandbox here"),
+    isolated,
 ]
 LESSON = "02_metrics"
 AT = "metrics.accuracy"

@@ -14,13 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from autograder.cli.machine import bubblewrap_works
-
-from .conftest import ROOT, Case, graded
+from .conftest import ROOT, Case, graded, isolated
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap can't build a sandbox here"),
+    isolated,
 ]
 LESSON = "02_metrics"
 AT = "metrics.accuracy"
@@ -296,7 +294,11 @@ with torch.no_grad():
         except Exception:
             pass
 """,
-        earns=dict.fromkeys((AT, "metrics.portability", "metrics.locality", "finetune.project_linf"), 0.0),
+        # A sum that is always 1 is still right where one of the answers is.
+        earns={
+            AT: 0.4,
+            **dict.fromkeys(("metrics.portability", "metrics.locality", "finetune.project_linf"), 0.0),
+        },
     ),
     probe(
         "leave_for_the_next",

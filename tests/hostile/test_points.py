@@ -11,13 +11,11 @@ import json
 
 import pytest
 
-from autograder.cli.machine import bubblewrap_works
-
-from .conftest import Case, code, graded, honest, solution_cell
+from .conftest import Case, code, graded, honest, isolated, solution_cell
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap can't build a sandbox here"),
+    isolated,
 ]
 LESSON = "02_metrics"
 LOGP, ACC, PORT, LOC, ES, TOKENS, BALL = (

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.cli.machine import bubblewrap_works
-
-from .conftest import Case, graded
+from .conftest import Case, graded, isolated
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap can't build a sandbox here"),
+    isolated,
 ]
 LESSON = "02_metrics"
 LOGP, ACC, PORTABILITY, LOC, ES, TOKENS, BALL = (

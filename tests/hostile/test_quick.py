@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.cli.machine import bubblewrap_works
-
 from . import test_points as points
 from . import test_protocol as protocol
-from .conftest import Case, graded
+from .conftest import Case, graded, isolated
 
-pytestmark = pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap can't build a sandbox here")
+pytestmark = isolated
 LESSON = "02_metrics"
 KNOWN = {case.name: case for case in (*points.CASES, *protocol.CASES)}
 

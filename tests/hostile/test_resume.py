@@ -17,13 +17,11 @@ from typing import Any
 
 import pytest
 
-from autograder.cli.machine import bubblewrap_works
-
-from .conftest import ROOT, Case, attacked, in_gradebook
+from .conftest import LEVEL, ROOT, Case, attacked, in_gradebook, isolated
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not bubblewrap_works(), reason="bubblewrap can't build a sandbox here"),
+    isolated,
 ]
 LESSON = "02_metrics"
 AT = "metrics.accuracy"
@@ -41,12 +39,12 @@ from pathlib import Path
 from autograder.grader.grading import Settings, grade_class
 
 if __name__ == "__main__":
-    place, out, seed = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    place, out, seed, level = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 
     def tell(done, total, student):
         print(student, flush=True)
 
-    grade_class("02_metrics", [place], out, Settings(workers=2, seed=seed), tell)
+    grade_class("02_metrics", [place], out, Settings(level=level, workers=2, seed=seed), tell)
     print("whole", flush=True)
 """
 
@@ -63,7 +61,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(base: Path, out: str, seed: int) -> subprocess.Popen[str]:
-    command = [sys.executable, str(base / "run.py"), str(base / "class"), str(base / out), str(seed)]
+    command = [sys.executable, str(base / "run.py"), str(base / "class"), str(base / out), str(seed), LEVEL]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 

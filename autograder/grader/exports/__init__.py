@@ -3,7 +3,7 @@
 In every form, who handed in nothing has an empty cell (never a zero) or is left out where a form knows no
 empty cell; whose file was rejected has an empty cell, too, and the reason wherever the form has room for
 it: `grades.json` and `questions.csv` (status), `moodle.csv` (feedback), `junit.xml` (error),
-`results.json`. Canvas has no room.
+`results.json`. Canvas has no room. `canvas.csv` and `moodle.csv` leave out who is not on the roster.
 """
 
 from __future__ import annotations

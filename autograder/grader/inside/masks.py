@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import inspect
+import sys
 from collections.abc import Iterable
 from importlib import import_module
 from opcode import opmap
@@ -23,15 +24,33 @@ def _absent(*args: Any, **named: Any) -> Any:
     )
 
 
+def bytecode(code: CodeType) -> tuple[int, int]:
+    """Where a function's instructions lie in memory, and how many bytes they are.
+
+    Asking Python for them (`co_code`) would leave one more copy behind.
+    """
+    length = ctypes.c_ssize_t.from_address(id(code) + object.__basicsize__).value  # of a PyVarObject
+    return id(code) + type(code).__basicsize__, 2 * length
+
+
 def wipe(code: CodeType) -> None:
     """Overwrite bytecode, which would stay in memory after it was freed, by as many `raise`."""
-    place, size = id(code) + type(code).__basicsize__, len(code.co_code)
-    if ctypes.string_at(place, size) == code._co_code_adaptive:  # type: ignore[attr-defined]
-        ctypes.memmove(place, bytes([opmap["RAISE_VARARGS"], 0]) * (size // 2), size)
+    place, size = bytecode(code)
+    ctypes.memmove(place, bytes([opmap["RAISE_VARARGS"], 0]) * (size // 2), size)
+
+
+def layout_is_known() -> bool:
+    """Whether this Python keeps code where `bytecode` looks for it."""
+    place, size = bytecode(_absent.__code__)
+    return ctypes.string_at(place, size) == _absent.__code__._co_code_adaptive  # type: ignore[attr-defined]
 
 
 def mask(names: Iterable[tuple[str, str]]) -> None:
     """Take the code out of the functions (module, name), under whatever other names they are known."""
+    if not layout_is_known():
+        raise RuntimeError(
+            f"Python {sys.version.split()[0]} keeps its code in a way that the sandbox can't wipe."
+        )
     for module, name in names:
         found = getattr(import_module(module), name)
         for function in (found, inspect.unwrap(found)):

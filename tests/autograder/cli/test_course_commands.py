@@ -52,7 +52,7 @@ def grading(monkeypatch):
         rejections = [Rejection("bob", "bob.ipynb", "bob.ipynb is not JSON, so it is not a notebook.")]
         return grading.Graded(results, rejections, class_report(lesson, results, rejections), 0)
 
-    monkeypatch.setattr(machine, "bubblewrap_works", lambda: True)
+    monkeypatch.setattr(machine, "isolation_level", lambda: "bubblewrap")
     monkeypatch.setattr(grading, "grade_class", pretend)
 
 
@@ -65,7 +65,7 @@ def test_grade_shows_points_and_rejections_and_ends_with_one(run, grading, tmp_p
 def test_without_isolation_nothing_is_graded_unless_asked_for(run, grading, monkeypatch, tmp_path):
     from autograder.cli import machine
 
-    monkeypatch.setattr(machine, "bubblewrap_works", lambda: False)
+    monkeypatch.setattr(machine, "isolation_level", lambda: "none")
     refused = run("grade", "5", tmp_path, "--out", tmp_path / "graded")
     assert (
         refused.exit_code == 2 and "install bubblewrap" in refused.stderr and refused.stderr.count("\n") == 1

@@ -11,7 +11,7 @@ from itertools import combinations
 
 import pytest
 
-from autograder.cli.machine import bubblewrap_works
+from autograder.cli.machine import isolation_level
 from autograder.exercises import EXERCISES
 from autograder.grader.grading import Settings, grade_class
 from autograder.grading import grade_submissions
@@ -57,7 +57,7 @@ def test_twenty_notebooks_get_the_same_points_from_both(tmp_path, capsys):
     for number, missing in enumerate(wrong):
         (tmp_path / "class").mkdir(exist_ok=True)
         (tmp_path / "class" / f"s{number:02}.ipynb").write_text(notebook(*missing), encoding="utf-8")
-    level = "bubblewrap" if bubblewrap_works() else "none"
+    level = isolation_level()
 
     def ours():
         return grade_class(LESSON, [tmp_path / "class"], tmp_path / "ours", Settings(level=level, workers=1))

@@ -19,7 +19,7 @@ from autograder.grader.exports.entries import number, safe
 from autograder.grader.exports.junit import legal
 from autograder.grader.names import folder_name
 from autograder.grader.records import Mark, Rejection, Result
-from autograder.grader.roster import Person, Roster
+from autograder.grader.roster import Person, Roster, read_roster
 from autograder.judgement import Finding, Judgement, Verdict
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
@@ -64,6 +64,12 @@ GRADESCOPE = {
         "leaderboard": {"type": "array"},
     },
 }
+# From Moodle's mod/assign/gradingtable.php; Username and ID number are there if an administrator wants them
+WORKSHEET = [
+    *("Identifier", "Full name", "Username", "ID number", "Email address", "Status"),
+    *("Grade", "Maximum Grade", "Grade can be changed", "Last modified (submission)"),
+    *("Last modified (grade)", "Feedback comments"),
+]
 # From Jenkins' junit-10.xsd: element -> (required attributes, optional ones, children)
 JUNIT = {
     "testsuites": (set(), {"name", "time", "tests", "failures", "errors"}, {"testsuite"}),
@@ -157,20 +163,41 @@ def test_canvas_import_has_its_columns_points_line_and_only_people_whom_canvas_k
 
 def test_moodle_worksheet_has_its_columns_and_tells_zero_missing_and_rejected_apart(folder):
     rows = table(folder / "moodle.csv")
-    needed = {
-        "Identifier",
-        "Full name",
-        "Email address",
-        "Status",
-        "Grade",
-        "Maximum Grade",
-        "Feedback comments",
-    }
-    assert needed <= set(rows[0])
+    assert list(rows[0]) == WORKSHEET
     told = {row["Full name"]: (row["Status"], row["Grade"]) for row in rows[2:4]}
     assert (rows[0]["Grade"], rows[1]["Grade"], rows[0]["Maximum Grade"]) == ("22", "0", "22")
     assert told == {"Cleo Silent": ("No submission", ""), "Dan Broken": ("Rejected", "")}
     assert rows[2]["Identifier"] == "Participant 7" and "not a notebook" in rows[3]["Feedback comments"]
+
+
+def test_moodle_lines_are_people_whom_its_gradebook_import_can_find(folder):
+    rows = table(folder / "moodle.csv")
+    names = {row["Full name"] for row in rows}
+    assert len(rows) == 4 and {"Ada Lovelace", "Cleo Silent", "Dan Broken"} < names
+    # an empty cell would give the grade to the student of the line before, an invented one to a stranger
+    assert [row["Email address"] for row in rows] == ["ada@uni.example", "ben@uni.example", "?", "?"]
+    assert [row["ID number"] for row in rows] == ["ada", "ben", "?", "dan"]
+    assert {row["Username"] for row in rows} == {""}
+
+
+def test_a_moodle_worksheet_comes_back_with_its_own_ids_and_times(tmp_path):
+    roster, time = tmp_path / "roster.csv", "Monday, 2 March 2026, 9:15 AM"
+    roster.write_text(
+        "Identifier,Full name,Email address,Status,Grade,Maximum Grade,Grade can be changed,"
+        "Last modified (submission),Last modified (grade),Feedback comments\n"
+        f'Participant 501,Ada Lovelace,ada@uni.example,Submitted,1,22,Yes,"{time}","{time}",\n'
+        "Participant 502,Charles Babbage,charles@uni.example,No submission,,22,Yes,-,-,\n",
+        encoding="utf-8",
+    )
+    write_exports(tmp_path, LESSON, RESULTS[:1], [], read_roster(roster))
+    ada, charles = table(tmp_path / "exports" / LESSON / "moodle.csv")
+    assert (ada["Identifier"], ada["Grade"], ada["Last modified (grade)"]) == ("Participant 501", "22", time)
+    assert (charles["Identifier"], charles["Grade"], charles["Last modified (grade)"]) == (
+        "Participant 502",
+        "",
+        "",
+    )
+    assert ada["ID number"] == charles["ID number"] == ""  # 501 is somebody else's, if anybody's
 
 
 def test_every_question_is_in_the_table(folder):
@@ -270,6 +297,7 @@ def test_without_a_roster_everyone_who_handed_in_is_there(tmp_path):
     assert len(table(tmp_path / "exports" / LESSON / "canvas.csv")) == 1 + len(RESULTS) + len(REJECTED)
     assert not (tmp_path / "exports" / LESSON / "nbgrader.csv").exists()  # there is no gradebook
     write_exports(tmp_path, LESSON, [], [])
+    assert table(tmp_path / "exports" / LESSON / "canvas.csv")[0][LESSON] == ""  # no points known, not 0
 
 
 def test_a_manual_grade_goes_into_all_exports(folder, tmp_path):

@@ -9,13 +9,14 @@ from types import SimpleNamespace
 import pytest
 
 from autograder.checks import grade
-from autograder.cli.machine import bubblewrap_works
+from autograder.cli.machine import isolation_level
 from autograder.exercises import EXERCISES, LESSONS, exercise
 from autograder.grader.grading import plan_of_lesson
 from autograder.grader.inside.agent import Agent
 from autograder.grader.judging import judge
 from autograder.grader.records import Submission, as_json, from_json
 from autograder.grader.session import Limits, Session
+from autograder.grader.student import StudentFunction
 from autograder.grader.wire import Closed, Wire
 from autograder.grader.zygotes import Zygote
 from autograder.mutants import mutants_of
@@ -53,7 +54,7 @@ def over_the_wire():
         thread.start()
         open_wires.append((thread, session.wire, agent.wire, control, _end))
         try:
-            return grade(id, *map(session.function, names), seed=seed)
+            return grade(id, *(StudentFunction(session, name) for name in names), seed=seed)
         finally:
             if not session.gone:
                 ours.shutdown(socket.SHUT_RDWR)
@@ -95,7 +96,7 @@ def test_a_misconception_is_judged_alike_on_both_sides(over_the_wire, id, name):
 
 @pytest.fixture(scope="module")
 def zygote():
-    level = "bubblewrap" if bubblewrap_works() else "none"
+    level = isolation_level()
     with Zygote(level, limits=Limits(cell=60, notebook=300)) as warm:
         yield warm
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from autograder.cli.machine import bubblewrap_works
+from autograder.cli.machine import isolation_level
 from autograder.grader import pool
 from autograder.grader.grading import Settings, grade_class, plan_of_lesson
 from autograder.grader.pool import Job, grade_all, grade_on_cluster
@@ -18,7 +18,7 @@ from autograder.grader.session import Limits
 from autograder.nbgrader_config import ROOT
 
 LESSON = "12_compare"  # its checks are the cheapest
-LEVEL = "bubblewrap" if bubblewrap_works() else "none"
+LEVEL = isolation_level()
 
 
 def job(student, plan=None):

@@ -14,6 +14,15 @@ MOODLE = """Identifier,Full name,Email address,Status,Grade,Maximum Grade
 Participant 501,Ada Lovelace,ada@uni.example,No submission,,100
 Participant 502,Charles Babbage,charles@uni.example,No submission,,100
 """
+BLIND = """Identifier,Status,Grade,Maximum Grade
+Participant 501,Submitted for grading,,100
+"""
+NAMES = """LastName,FirstName,ID,SIS Login ID,Section,Essay (77)
+    Points Possible,,,,,10
+Lovelace,Ada,1001,alove,Sec 1,9
+Student,Test,1003,abc123,Sec 1,
+"""
+NBGRADER = "id,last_name,first_name,email\nbitdiddle,Bitdiddle,Ben,\nhacker,Hacker,Alyssa,\n"
 PARTICIPANTS = """First name;Last name;ID number;Email address
 Ada;Lovelace;m-1;ada@uni.example
 Charles;Babbage;m-2;charles@uni.example
@@ -38,6 +47,15 @@ def test_canvas_export_is_read_without_its_points_line_and_test_student(roster):
         ("cbabb", "Charles", "Babbage", "1002"),
     ]
     assert people[0].lms["section"] == "Sec 1" and people[0].lms["sis user id"] == "U1"
+
+
+def test_canvas_export_with_two_columns_of_names_is_read_likewise(roster):
+    assert [(p.student, p.first, p.last) for p in roster(NAMES).people] == [("alove", "Ada", "Lovelace")]
+
+
+def test_nbgraders_list_of_students_is_read(roster):
+    people = roster(NBGRADER).people
+    assert [(p.student, p.first) for p in people] == [("bitdiddle", "Ben"), ("hacker", "Alyssa")]
 
 
 def test_moodle_worksheet_is_read(roster):
@@ -66,6 +84,8 @@ def test_a_submission_finds_its_person_by_any_of_the_names(roster, name):
 def test_moodle_downloads_find_their_person(roster):
     assert roster(MOODLE).person("Ada Lovelace_501_assignsubmission_file").student == "501"
     assert roster(MOODLE).person("ada").last == "Lovelace"  # the address without its domain
+    blind = roster(BLIND)
+    assert blind.person("Participant_501_assignsubmission_file").lms["identifier"] == "Participant 501"
 
 
 def test_unknown_submissions_and_missing_students_are_told_apart(roster):

@@ -28,8 +28,13 @@ def noise_for(lm: LM, fact: Fact, samples: int = 4, size: float = 0.5) -> Tensor
     return size * torch.randn(samples, stop - start, lm.D, generator=torch.Generator().manual_seed(1))
 
 
-def brute_force(lm: LM, fact: Fact, noise: Tensor, kind: str, width: int, sever: str | None = None) -> Tensor:
-    """Every cell by a whole forward pass with hooks, one layer after the other: slow and plain."""
+def brute_force(
+    lm: LM, fact: Fact, noise: Tensor, kind: str, width: int, sever: str | None = None, below: bool = False
+) -> Tensor:
+    """Every cell by a whole forward pass with hooks, one layer after the other: slow and plain.
+
+    below: sever the layers up to the restored one, too.
+    """
     text = encode(lm, fact.prompt, fact.subject)
     ids = torch.tensor([text.ids] * (1 + len(noise)))
     mask = torch.ones_like(ids)
@@ -59,9 +64,9 @@ def brute_force(lm: LM, fact: Fact, noise: Tensor, kind: str, width: int, sever:
                 changes[Site(kind, inside, t)] = lambda h, clean=clean: torch.cat(
                     [h[:1], clean.expand_as(h[1:])]
                 )  # type: ignore[arg-type]
-            for above in range(layer + 1, L) if sever else ():
-                frozen = kept[Site(sever, above)][1:, t]  # type: ignore[arg-type]
-                changes[Site(sever, above, t)] = lambda h, frozen=frozen: torch.cat([h[:1], frozen])  # type: ignore[arg-type]
+            for each in range(0 if below else layer + 1, L) if sever else ():
+                frozen = kept[Site(sever, each)][1:, t]  # type: ignore[arg-type]
+                changes[Site(sever, each, t)] = lambda h, frozen=frozen: torch.cat([h[:1], frozen])  # type: ignore[arg-type]
             out[t, layer] = (run(changes)[1:, answer] - probs[1:, answer]).mean()
     return out
 
@@ -140,6 +145,14 @@ def test_both_modules_restored_add_up_in_the_stream(golden_lm: LM) -> None:
             moved = record(golden_lm, text, [resid])[resid] - noisy[resid]
     given = sum(clean[site] - noisy[site] for site in (attn, mlp))
     torch.testing.assert_close(moved, given, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("sever", ["mlp", "attn"])
+def test_severing_below_a_restored_block_changes_nothing(golden_lm: LM, sever: str) -> None:
+    """I-CT-6: what comes from below is overwritten, so severing all layers is severing those above."""
+    noise = noise_for(golden_lm, FACT)
+    above = brute_force(golden_lm, FACT, noise, "resid", 1, sever)
+    assert torch.equal(brute_force(golden_lm, FACT, noise, "resid", 1, sever, below=True), above)
 
 
 def test_severing_leaves_the_last_layer_as_it_is(golden_lm: LM) -> None:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from edu_edit import LM, Edit, Fact, anyedit, load
+from edu_edit.methods.alphaedit import alphaedit_update, null_projector
 from edu_edit.methods.chunk_states import chunk_state, chunk_states, put_in_place
 from edu_edit.methods.chunking import chunk_by_window, chunk_logprobs
 from edu_edit.methods.memit import memit, memit_update
@@ -268,6 +269,22 @@ def test_the_change_solves_the_released_equation_and_lacks_are_read_anew(any_lm:
         system = lam * any_lm.F * torch.eye(any_lm.F).double() + K_p @ K_p.T + K @ K.T
         expected[layer] = R @ K.T @ torch.linalg.inv(system)
         assert relative(edit.delta[layer], expected[layer]) < 1e-4
+
+
+def test_chunks_written_in_a_null_space_stay_in_it(golden_lm: LM) -> None:
+    """I-ANY-6: with AlphaEdit's update, Delta P = Delta, and the directions that P removes read no change."""
+    X = torch.randn(golden_lm.F, 3 * golden_lm.F, generator=torch.Generator().manual_seed(2)).double()
+    C = (torch.logspace(0, -3, golden_lm.F).double()[:, None] * X) @ X.T
+    P = null_projector((C + C.T) / 2, 0.02)
+
+    def update(_: Tensor, K: Tensor, R: Tensor, lam: float) -> Tensor:
+        return alphaedit_update(P.to(K), K, R, torch.zeros_like(P).to(K), 0.1)
+
+    solve = partial(chunk_state, layer=2, steps=3)
+    edit = anyedit(golden_lm, PROMPT, ANSWER, 5, solve, update, layers=[2], C="identity")
+    change = edit.delta[2].double()
+    assert change.any() and 0 < float(P.trace()) < golden_lm.F - 1
+    torch.testing.assert_close(change @ P, change, atol=1e-6, rtol=1e-5)
 
 
 def test_protected_tokens_move_less(golden_lm: LM) -> None:

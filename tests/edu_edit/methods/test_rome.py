@@ -119,6 +119,8 @@ def test_update_sends_k_star_to_v_star_and_has_rank_one() -> None:
     delta = rank_one_update(W, C, k, v)
     torch.testing.assert_close((W + delta) @ k, v)
     assert torch.linalg.matrix_rank(delta) == 1
+    lacking, direction = v - W @ k, torch.linalg.solve(C, k)
+    torch.testing.assert_close(delta, torch.outer(lacking, direction) / (direction @ k))
 
 
 def test_update_moves_old_values_less_than_any_other_feasible_change() -> None:
@@ -149,6 +151,17 @@ def test_identity_gives_the_least_norm_update() -> None:
     W, _, k, v, _ = problem()
     least_norm = torch.outer(v - W @ k, k) / (k @ k)
     torch.testing.assert_close(rank_one_update(W, torch.eye(7, dtype=torch.float64), k, v), least_norm)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_without_the_moment_old_values_move_more(seed: int) -> None:
+    """C = I writes the same value, but what other keys are answered changes more than it has to."""
+    W, _, k, v, K = problem(seed)
+    used = torch.logspace(0, -1, 7, dtype=torch.float64)[:, None] * K  # some directions are used more
+    ours = rank_one_update(W, used @ used.T / 40, k, v)
+    identity = rank_one_update(W, torch.eye(7, dtype=torch.float64), k, v)
+    torch.testing.assert_close(identity @ k, ours @ k)
+    assert (identity @ used).norm() > 1.1 * (ours @ used).norm()
 
 
 def test_float32_weights_with_an_ill_conditioned_C_keep_the_constraint() -> None:

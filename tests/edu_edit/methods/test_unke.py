@@ -10,7 +10,7 @@ from torch import Tensor
 
 from edu_edit import LM, unke
 from edu_edit.methods.chunk_states import chunk_state
-from edu_edit.methods.unke import unke_loss
+from edu_edit.methods.unke import block_outputs, entering, unke_loss
 from edu_edit.tokens import target_ids
 from edu_edit.tracing import Site, record
 
@@ -36,6 +36,12 @@ def test_the_loss_is_the_sum_of_two_mean_squares() -> None:
 def test_nothing_to_change_changes_nothing(any_lm: LM) -> None:
     """I-ANY-8: no residual and no decay: the loss is 0 and so is every change; with decay, weights shrink."""
     options: dict[str, Any] = {"layer": 1, "keep": KEPT, "solve": as_it_is(1), "steps": 3, "lr": 1e-2}
+    rows = [list(any_lm.tok(PROMPT)["input_ids"]) + target_ids(any_lm, "New Harbor", PROMPT)]
+    own = block_outputs(any_lm, 1, entering(any_lm, 1, rows)).detach()
+    none = unke(
+        any_lm, PROMPT, "New Harbor", wd=0.0, **options | {"solve": lambda _, ids, at, *__: own[0, at]}
+    )
+    assert none.record["losses"] == [0.0] * 3 and not any(change.any() for change in none.changes.values())
     edit = unke(any_lm, PROMPT, "New Harbor", wd=0.0, **options)
     assert max(edit.record["losses"]) < 1e-9  # the state is read in a text of another length: rounding
     still = unke(any_lm, PROMPT, "New Harbor", wd=0.5, **options)

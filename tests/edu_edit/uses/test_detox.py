@@ -60,6 +60,14 @@ def test_no_neuron_and_off_change_no_bit(lm: LM, snapshot: Callable[[LM], dict[s
     assert all(torch.equal(bits[name], tensor) for name, tensor in snapshot(lm).items())
 
 
+def test_a_coefficient_that_is_there_already_changes_no_bit(lm: LM) -> None:
+    text = "Felix"
+    (own,) = record(lm, [text], [Site("key", 1)])[Site("key", 1)][0, :, 2].tolist()
+    logits = lm.logits([text])
+    with detox(lm, neurons=[(1, 2)], coef=own):
+        assert torch.equal(lm.logits([text]), logits)
+
+
 def test_words_are_known_by_their_first_token_inside_a_text(lm: LM) -> None:
     assert first_tokens(lm, ["farmer", "pilot", "farmer"]) == [
         lm.tok(" farmer")["input_ids"][0], lm.tok(" pilot")["input_ids"][0],

@@ -1,8 +1,10 @@
 """nbgrader's gradebook, filled with results. Oracles: nbgrader's own API, exporter and grading rule."""
 
+import base64
 import csv
 import datetime
 import importlib.util
+import io
 import shutil
 from dataclasses import replace
 
@@ -21,6 +23,7 @@ from nbgrader.preprocessors import (
     SaveAutoGrades,
 )
 from nbgrader.utils import determine_grade
+from PIL import Image
 
 from autograder.exercises import EXERCISES
 from autograder.grader import gradebook
@@ -253,6 +256,13 @@ def test_the_submitted_copy_is_the_notebook_that_came_with_its_time(out, handed_
     assert (path.parent / "timestamp.txt").read_text().startswith("2026-01-10 12:00:00")
 
 
+def dot():
+    """The smallest picture, as base64."""
+    file = io.BytesIO()
+    Image.new("L", (1, 1)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
 def test_hostile_outputs_lose_their_scripts_and_formats_and_keep_their_text(make):
     outputs = (
         {
@@ -264,6 +274,7 @@ def test_hostile_outputs_lose_their_scripts_and_formats_and_keep_their_text(make
         {"output_type": "display_data", "data": {"image/svg+xml": "<svg onload=alert(1)>"}, "metadata": {}},
         {"output_type": "display_data", "data": {"image/png": '" onerror="alert(1)'}, "metadata": {}},
         {"output_type": "display_data", "data": {"image/png": "iVBORw0KGgo=\n"}, "metadata": {}},
+        {"output_type": "display_data", "data": {"image/png": f"{dot()}\n"}, "metadata": {}},
     )
     cells = (Cell("code", "x", outputs), Cell("markdown", "[x](http://x) <script>alert(1)</script>"))
     text = graded_copy(replace(make("x"), cells=cells), {"cells": [], "metadata": {}}, {})
@@ -272,7 +283,7 @@ def test_hostile_outputs_lose_their_scripts_and_formats_and_keep_their_text(make
     assert (
         first.data["text/plain"] == "kept" and "alert" not in first.data["text/html"] and not first.metadata
     )
-    assert second.data == {"image/png": "iVBORw0KGgo=\n"}
+    assert second.data == {"image/png": dot()}
     assert "<script>" not in notebook.cells[1].source and "alert(1)" in notebook.cells[1].source
 
 

@@ -206,7 +206,7 @@ def visible() -> tuple[list[str], list[str]]:
     """The system, Python and the library's data, without the course: what may be read and run, and folders
     whose names alone may be seen.
     """
-    hidden = {Path(place) for place in (COURSE, LIBRARY, *other_copies())}
+    hidden = {COURSE, LIBRARY, *map(Path, other_copies())}
     above = {parent for place in hidden for parent in place.parents}
     todo = [Path(os.path.realpath(place)) for place in (*SYSTEM, *pythons(), sys.prefix)]
     inside = [path for path in LIBRARY.rglob("*") if path.name != "__pycache__"]

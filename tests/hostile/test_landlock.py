@@ -121,6 +121,7 @@ def test_they_end_with_a_grader_that_is_killed():
     zygote.process.kill()
     zygote.process.wait()
     assert gone(pids)
+    session.end("over")
     zygote.close()
 
 

@@ -75,7 +75,10 @@ def judge(row: Exercise, functions: tuple[Callable[..., Any], ...], seed: int, e
     stop = next((call.stop for call in failed if call.stop), None)
     kept = sum(finding.kept for finding in findings)
     earned = float(row.points) if kept == len(asked) else round(row.points * kept / len(asked), 2)
-    count = say("open count" if hidden else "all count", kept=kept, total=len(asked), more=hidden)
+    headline = say(
+        "open count" if hidden else "all count",
+        earned=earned, points=row.points, kept=kept, total=len(asked), more=hidden,
+    )  # fmt: skip
     return Score(
         Judgement(
             id=row.id,
@@ -83,7 +86,7 @@ def judge(row: Exercise, functions: tuple[Callable[..., Any], ...], seed: int, e
             equation=f"{row.equation} in {row.source}",
             points=row.points,
             earned=earned,
-            headline=f"{earned:g} / {row.points} points · {count}",
+            headline=headline,
             findings=tuple(findings),
             hidden=hidden,
             cause=cause.sentence if cause else "",

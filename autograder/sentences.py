@@ -36,8 +36,8 @@ SENTENCES = {
     "next hint": "Change your function and run this cell again. Stuck? `hint({id!r})`",
     "next exercise": "Next: {title} ({next_id}).",
     "next lesson": "That was the last exercise of this lesson.",
-    "open count": "open {kept}/{total} · {more} more at grading",
-    "all count": "{kept} of {total} claims hold",
+    "open count": "{earned:g} / {points} points so far · open {kept}/{total} · {more} more at grading",
+    "all count": "{earned:g} / {points} points · {kept} of {total} claims hold",
     "try first": "First try it yourself: run check({id!r}, {function}) with your own code once. Then "
     "explain({id!r}) shows ours.",
     "no answer": "Not answered yet: write a letter for {name!r} into your answers.",

@@ -123,7 +123,7 @@ def run(slug: str, submissions: list[Path], out: Path, settings: Any, quiet: boo
     """Grade with a progress bar; returns what `grade_class` does."""
     from autograder.grader.grading import grade_class
     from autograder.grader.ledger import LedgerBusy
-    from autograder.grader.zygotes import SandboxError
+    from autograder.grader.view import SandboxError
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as bar:

@@ -26,7 +26,8 @@ from autograder.grader.records import Cell, Mark, Result, Submission
 from autograder.grader.redacted import hidden_for
 from autograder.grader.session import TOO_LONG, Gone, Session
 from autograder.grader.student import StudentFunction
-from autograder.grader.zygotes import SandboxError, Zygote
+from autograder.grader.view import SandboxError
+from autograder.grader.zygotes import Zygote
 from autograder.sentences import say
 
 RESTARTS = 6  # sandboxes that one submission may use up

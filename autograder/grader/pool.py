@@ -20,7 +20,8 @@ from autograder.grader.judging import judge
 from autograder.grader.plan import Plan
 from autograder.grader.records import Result, Submission
 from autograder.grader.session import Limits
-from autograder.grader.zygotes import SandboxError, Zygote
+from autograder.grader.view import SandboxError
+from autograder.grader.zygotes import Zygote
 from edu_edit.processes import end_with_parent
 
 AHEAD = 3  # submissions waiting per process

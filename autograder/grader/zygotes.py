@@ -1,9 +1,4 @@
-"""Start a warm sandbox and open sessions in it.
-
-The file system that the sandbox sees is built by bubblewrap: the system's programs and Python's, read-only,
-the library without its references, and an empty home. There is no network, no home folder, nothing of the
-course.
-"""
+"""Start a warm sandbox and open sessions in it."""
 
 from __future__ import annotations
 
@@ -22,30 +17,21 @@ from typing import Any
 
 import torch
 
-import autograder
-import edu_edit
 from autograder.grader.redacted import redact
 from autograder.grader.session import Limits, Session
+from autograder.grader.view import (
+    COURSE,
+    LIBRARY,
+    SandboxError,
+    bubblewrap,
+    environment,
+    other_copies,
+    visible,
+)
 from autograder.grader.wire import Closed, Late, Wire, WireError
 
-COURSE, LIBRARY = (Path(module.__path__[0]).resolve() for module in (autograder, edu_edit))
-SYSTEM = (
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/etc/ld.so.cache",
-    "/etc/fonts",
-    "/etc/localtime",
-)
 MODELS = ("atlas-gpt2", "atlas-llama", "atlas-gpt2-plain")
 USERS = range(61_184, 65_534)  # user ids of sandboxes, when root grades: each takes one by chance
-
-
-class SandboxError(RuntimeError):
-    """A sandbox could not be started; the message says why."""
 
 
 class Zygote:
@@ -183,98 +169,3 @@ class Zygote:
 def as_tensor(content: bytes) -> torch.Tensor:
     """A file's bytes, as a message carries them."""
     return torch.frombuffer(bytearray(content or b"\0"), dtype=torch.uint8)[: len(content)]
-
-
-def pythons() -> list[str]:
-    """Where this Python and its environment lie."""
-    return sorted({str(Path(place).resolve()) for place in (sys.prefix, sys.base_prefix, sys.exec_prefix)})
-
-
-def other_copies() -> list[str]:
-    """What else of the course a sandbox would see: solutions, an installed copy beside this one."""
-    tops = {Path(top).resolve() for top in sys.path if top} | {COURSE.parent}
-    names = ("autograder", "edu_edit", "solutions", "lessons", "tests", ".git")
-    places = {top / name for top in tops for name in names}
-    return sorted(
-        str(place)
-        for place in places - {COURSE, LIBRARY}
-        if place.is_dir() and any(place.is_relative_to(top) for top in (*SYSTEM, *pythons()))
-    )
-
-
-def visible() -> tuple[list[str], list[str]]:
-    """The system, Python and the library's data, without the course: what may be read and run, and folders
-    whose names alone may be seen.
-    """
-    hidden = {COURSE, LIBRARY, *map(Path, other_copies())}
-    above = {parent for place in hidden for parent in place.parents}
-    todo = [Path(os.path.realpath(place)) for place in (*SYSTEM, *pythons(), sys.prefix)]
-    inside = [path for path in LIBRARY.rglob("*") if path.name != "__pycache__"]
-    read = [path for path in inside if path.is_file() and path.suffix not in (".py", ".pyc")]
-    listed = [LIBRARY, *(path for path in inside if path.is_dir())]
-    while todo:
-        place = todo.pop()
-        if place in above and place.is_dir():
-            listed.append(place)
-            todo += place.iterdir()
-        elif place not in hidden:
-            read.append(place)
-    return sorted({str(path) for path in read}), sorted({str(path) for path in listed})
-
-
-def bubblewrap(library: Path) -> list[str]:
-    """The command that builds the sandbox' file system around the one that follows."""
-    found = shutil.which("bwrap")
-    if found is None:
-        raise SandboxError("bubblewrap is not installed: on Debian and Ubuntu, `apt install bubblewrap`.")
-    seen = (*SYSTEM, *pythons(), str(Path(sys.prefix)), str(COURSE), str(LIBRARY))
-    command = [found, "--die-with-parent", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
-    if os.geteuid() != 0:
-        command += ["--unshare-user", "--uid", "1000", "--gid", "1000"]
-    command += ["--cap-add", "ALL", "--hostname", "sandbox"]
-    for place in dict.fromkeys(seen):
-        for above in reversed(Path(place).parents[:-1]):
-            command += ["--perms", "0755", "--dir", str(above)]
-        if os.path.islink(place) and place in SYSTEM:
-            command += ["--symlink", os.readlink(place), place]
-        elif os.path.exists(place):
-            command += mounts(place)
-    command += ["--ro-bind", str(library), "/library", "--proc", "/proc"]
-    command += ["--dev", "/dev", "--remount-ro", "/dev"]
-    command += ["--perms", "0755", "--dir", "/home", "--tmpfs", "/home/student", "--dir", "/home/student/tmp"]
-    return [*command, "--remount-ro", "/", "--chdir", "/", "--"]
-
-
-def mounts(place: str) -> list[str]:
-    """Show a place read-only. A folder that only its owner may enter is shown by what lies in it: when root
-    grades, the student is another user.
-    """
-    if os.geteuid() != 0 or not os.path.isdir(place) or os.stat(place).st_mode & 0o5 == 0o5:
-        return ["--ro-bind", place, place]
-    command = ["--perms", "0755", "--dir", place]
-    for one in sorted(Path(place).iterdir()):
-        command += ["--ro-bind-try", str(one), str(one)]
-    return command
-
-
-def environment(home: str) -> dict[str, str]:
-    """All that the sandbox knows of this machine's variables."""
-    return {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "PYTHONPATH": str(COURSE.parent),
-        "LANG": "C.UTF-8",
-        "HOME": home,
-        "TMPDIR": f"{home}/tmp",
-        "USER": "student",
-        "LOGNAME": "student",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONHASHSEED": "0",
-        "HF_HUB_OFFLINE": "1",
-        "PIP_NO_INDEX": "1",
-        "MPLBACKEND": "agg",
-        "MPLCONFIGDIR": f"{home}/tmp/matplotlib",
-        "IPYTHONDIR": f"{home}/tmp/ipython",
-        **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
-        "TOKENIZERS_PARALLELISM": "false",
-        "MALLOC_ARENA_MAX": "2",  # else every thread takes 64 MB of what the limit on memory counts
-    }

@@ -11,6 +11,7 @@ from typing import Any
 
 from edu_edit.facts import Fact
 from edu_edit.lm import LM
+from edu_edit.loading import BUNDLED
 
 
 class Log:
@@ -31,8 +32,7 @@ class Log:
         first, *lines = self.path.read_text(encoding="utf-8").split("\n")
         if json.loads(first) != about:
             raise ValueError(f"{self.path} is about another model or other facts: give a new folder.")
-        # A last line that a stopped run left half-written is done again.
-        self.rows = [json.loads(line) for line in lines if line.endswith("}")]
+        self.rows = _read(lines)
 
     def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Keep the rows, at once."""
@@ -41,6 +41,23 @@ class Log:
         if self.path is not None:
             with self.path.open("a", encoding="utf-8") as file:
                 file.writelines("\n" + json.dumps(row, ensure_ascii=False) for row in fresh)
+
+
+def _read(lines: Iterable[str]) -> list[dict[str, Any]]:
+    """The rows; a last line that a stopped run left half-written is none."""
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+def measured_rows(name: str, file: str, what: str) -> list[dict[str, Any]]:
+    """The rows measured beforehand on a bundled model.
+
+    what: their subject, for the ValueError where there are none.
+    """
+    path = BUNDLED / name / file
+    if not path.is_file():
+        known = sorted(found.parent.name for found in BUNDLED.glob(f"*/{file}"))
+        raise ValueError(f"{what} not measured on {name!r}: choose {' or '.join(known) or 'another model'}.")
+    return _read(path.read_text(encoding="utf-8").split("\n")[1:])
 
 
 def about(lm: LM, facts: Sequence[Fact]) -> dict[str, Any]:

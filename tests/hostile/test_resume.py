@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from autograder.grader.inside.processes import descendants
+
 from .conftest import LEVEL, ROOT, Case, attacked, in_gradebook, isolated
 
 pytestmark = [
@@ -34,17 +36,23 @@ KINDS = (
 )  # fmt: skip
 STUDENTS = int(os.environ.get("EDU_EDIT_CLASS", "12"))
 RUN = """
-import sys
+import json, os, sys, time
 from pathlib import Path
 from autograder.grader.grading import Settings, grade_class
+from autograder.grader.inside.processes import anonymous, descendants, memory_of
 
 if __name__ == "__main__":
     place, out, seed, level = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    began, costs = time.monotonic(), []
 
     def tell(done, total, student):
         print(student, flush=True)
+        if done % (total // 10 or 1) == 0:
+            held = anonymous(os.getpid()), memory_of([os.getpid(), *descendants(os.getpid())], 0)
+            costs.append((done, round(time.monotonic() - began), *(size >> 20 for size in held)))
 
     grade_class("02_metrics", [place], out, Settings(level=level, workers=2, seed=seed), tell)
+    out.with_suffix(".costs").write_text(json.dumps(costs))
     print("whole", flush=True)
 """
 
@@ -84,22 +92,6 @@ def grades(out: Path) -> dict[str, Any]:
     return {row["student"]: {mark["id"]: mark["earned"] for mark in row["marks"]} for row in rows}
 
 
-def below(pid: int) -> list[int]:
-    """All processes that come from this one."""
-    parents: dict[int, int] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                parents[int(name)] = int(Path(f"/proc/{name}/stat").read_text().rsplit(")", 1)[1].split()[1])
-            except OSError:
-                continue
-    found, new = [], [pid]
-    while new:
-        new = [one for one, parent in parents.items() if parent in new]
-        found += new
-    return found
-
-
 def alive(pids: list[int]) -> list[int]:
     def running(pid: int) -> bool:
         try:
@@ -113,15 +105,12 @@ def alive(pids: list[int]) -> list[int]:
 @pytest.fixture(scope="module")
 def whole(place: Path) -> Mapping[str, Any]:
     """The grades of a run that nothing stops; its costs go to the terminal."""
-    began = time.monotonic()
-    process = start(place, "whole", 7)
-    assert len(said(process)) == STUDENTS + 1
-    _, _, used = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - began
-    print(
-        f"\n{STUDENTS} notebooks in {seconds:.0f} s, {STUDENTS / seconds:.1f} a second on 2 processes, "
-        f"the grader itself at most {used.ru_maxrss / 1024:.0f} MB"
-    )
+    assert len(said(start(place, "whole", 7))) == STUDENTS + 1
+    for done, seconds, own, all_ in json.loads((place / "whole.costs").read_text()):
+        print(
+            f"\n{done} of {STUDENTS} notebooks after {seconds} s: grader {own} MiB, with its processes {all_} MiB",
+            end="",
+        )
     return grades(place / "whole")
 
 
@@ -130,7 +119,7 @@ def test_killed_twice_gives_every_grade_once(place: Path, whole: Mapping[str, An
     for _ in range(2):
         process = start(place, "killed", 7)
         told += said(process, STUDENTS // 4)
-        children = below(process.pid)
+        children = descendants(process.pid)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         assert process.stdout is not None

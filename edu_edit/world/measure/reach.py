@@ -8,7 +8,6 @@ many answers; this is what each of a few looks like. It takes some minutes per m
 stopped run goes on where it was. Shapes: Ty tokens of an answer.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ from time import perf_counter
 import torch
 from tqdm import tqdm
 
-from edu_edit.compare.log import Log, about
+from edu_edit.compare.log import Log, about, measured_rows
 from edu_edit.edits import Edit
 from edu_edit.lm import LM
 from edu_edit.loading import BUNDLED, load
@@ -99,15 +98,8 @@ def measure(lm: LM, folder: Path | None = None, sizes: Sequence[int | str] = SIZ
 
 def measured_reach(name: str) -> dict[str, dict[int | str, Reach]]:
     """What `measure` found on a bundled model, {kind: {chunks: reach}}. ValueError where nothing was."""
-    path = BUNDLED / name / FILE
-    if not path.is_file():
-        known = sorted(found.parent.name for found in BUNDLED.glob(f"*/{FILE}"))
-        raise ValueError(
-            f"Long answers were not measured on {name!r}: choose {' or '.join(known) or 'another model'}."
-        )
-    _, *lines = path.read_text(encoding="utf-8").split("\n")
     found: dict[str, dict[int | str, Reach]] = {}
-    for one in (Reach(**json.loads(line)) for line in lines if line.endswith("}")):
+    for one in (Reach(**row) for row in measured_rows(name, FILE, "Long answers were")):
         found.setdefault(one.kind, {})[one.chunks] = one
     return found
 

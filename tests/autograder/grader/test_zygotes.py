@@ -8,8 +8,9 @@ from types import ModuleType
 import pytest
 
 from autograder.cli.machine import bubblewrap_works
-from autograder.grader.inside.zygote import readable
-from autograder.grader.zygotes import USERS, bubblewrap
+from autograder.grader.inside.notebook import readable
+from autograder.grader.view import bubblewrap
+from autograder.grader.zygotes import USERS
 
 as_root = pytest.mark.skipif(
     not bubblewrap_works() or os.geteuid() != 0, reason="needs bubblewrap, and a user who can become another"

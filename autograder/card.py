@@ -7,6 +7,7 @@ work without a kernel.
 
 from __future__ import annotations
 
+import re
 from html import escape
 from math import isfinite
 
@@ -17,6 +18,7 @@ CIVIDIS = ("#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee838")
 BOX = "padding:.4em .9em;margin:.4em 0;line-height:1.45;border-left:5px solid"
 CODE = "white-space:pre-wrap;overflow-wrap:anywhere;background:transparent;color:inherit;margin:.3em 0"
 LINE = "margin:.15em 0"
+STARS = re.compile(r"(?<![\w*])\*(\w(?:[^*\n]*\w)?)\*(?![\w*])")  # not the star of k_* or a * b
 LEFT = "text-align:left;background:transparent;color:inherit"
 
 
@@ -46,9 +48,12 @@ def mark(kept: bool) -> str:
 
 
 def rich(text: str) -> str:
-    """Escaped text in which `backticks` become code."""
+    """Escaped text in which `backticks` become code and *stars* around words become emphasis."""
     pieces = escape(text).split("`")
-    return "".join(f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces))
+    return "".join(
+        f"<code>{piece}</code>" if i % 2 else STARS.sub(r"<em>\1</em>", piece)
+        for i, piece in enumerate(pieces)
+    )
 
 
 def paragraph(text: str, label: str = "") -> str:

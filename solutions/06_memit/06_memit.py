@@ -768,15 +768,27 @@ broken = {
     "D: tol = 0.001": spoiled(in_null_space(0.001)),
     "E: tol = 1": spoiled(in_null_space(1.0)),
 }
+near = [prompt for fact in patients for prompt in fact.neighborhood]
+asked = {  # prompts, each with the answer that is hoped for
+    "answered": [(fact.question, fact.target_new) for fact in patients],
+    "paraphrased": [(prompt, fact.target_new) for fact in patients for prompt in fact.paraphrases],
+    "neighbours": list(zip(near, lm.answers(near), strict=True)),
+}
 elsewhere = [fact.question for fact in crowd if fact not in patients][::3]
 old = lm.next_probs(elsewhere).argmax(-1)
+
+
+def right(pairs):
+    said = lm.answers([prompt for prompt, _ in pairs])
+    return sum(answer == hoped for answer, (_, hoped) in zip(said, pairs, strict=True)) / len(pairs)
+
+
 print(f"{'':22}{'answered':>10}{'paraphrased':>13}{'neighbours':>12}{'elsewhere':>11}{'‖Δ‖ / ‖W‖':>12}")
 for name, edit in broken.items():
-    after = evaluate(lm, edit, patients).after
     with edit:
+        shares = [right(pairs) for pairs in asked.values()]
         kept = (lm.next_probs(elsewhere).argmax(-1) == old).double().mean()
     size = sum(d.norm() for d in edit.delta.values()) / sum(lm.ffn(i).W_out.norm() for i in edit.delta)
-    shares = [after[rate].value for rate in ("accuracy", "generality", "locality")]
     print(f"{name:22}{shares[0]:10.2f}{shares[1]:13.2f}{shares[2]:12.2f}{kept:11.2f}{size:12.2f}")
 
 # %% [markdown] lang="en"

@@ -10,6 +10,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbgrader.utils import determine_grade
 
 from autograder import check, grade, mutants_of
+from autograder.card import rich
 from autograder.claims import Claim
 from autograder.lessons.rome.rank_one_update_mutants import update
 
@@ -139,3 +140,10 @@ def test_claims_are_data():
 
     for claim in import_module(f"autograder.lessons.{ID}").CLAIMS:
         assert isinstance(claim, Claim) and claim.sentence and claim.unless
+
+
+def test_stars_around_words_are_emphasis_and_those_of_formulas_stay():
+    assert rich("say *Taipei* now, *teacher forced*") == "say <em>Taipei</em> now, <em>teacher forced</em>"
+    for formula in ("v_* - W k_*, and M* beside P_*", "a * b * c", "2*3*4"):
+        assert rich(formula) == formula
+    assert rich("`a *b* c`") == "<code>a *b* c</code>"

@@ -83,6 +83,7 @@ def test_a_lesson_runs_and_its_cards_hints_quiz_and_widget_answer(lab, tab, tmp_
     page = tab.page
     page.set_viewport_size({"width": 1400, "height": 1000})
     page.goto(f"{address}/lab/tree/{slug}.ipynb")
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=120_000)
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=120_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
@@ -96,8 +97,8 @@ def test_a_lesson_runs_and_its_cards_hints_quiz_and_widget_answer(lab, tab, tmp_
     exercises = exercises_of(slug)
     for exercise in exercises:
         card = page.locator(".jp-OutputArea-output", has_text=f"{exercise.points} / {exercise.points} points")
-        assert card.filter(has_text=exercise.title).count() == 1, exercise.id
-    picture(tmp_path, "card", page.locator(".jp-OutputArea-output", has_text=exercises[0].title).first)
+        assert card.filter(has_text=f"✓ {exercise.id}").count() == 1, exercise.id
+    picture(tmp_path, "card", page.locator(".jp-OutputArea-output", has_text=f"✓ {exercises[0].id}").first)
 
     quiz = page.locator(".jp-OutputArea-output .widget-radio").first
     quiz.locator("input").first.check()

@@ -76,6 +76,17 @@ def picture(tmp_path: Path, name: str, shown: Any) -> None:
     shown.screenshot(path=tmp_path / f"{name}.png")
 
 
+def run_all(page: Any) -> None:
+    """Run > Run All Cells, as often as JupyterLab forgets it, which it does while a kernel is just connecting."""
+    prompts = "() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(x => x.innerText)"
+    for _ in range(4):
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        page.wait_for_timeout(8000)
+        if any(prompt.strip() != "[ ]:" for prompt in page.evaluate(prompts)):
+            return
+
+
 @pytest.mark.parametrize("slug", PLAY)
 def test_a_lesson_runs_and_its_cards_hints_quiz_and_widget_answer(lab, tab, tmp_path, slug):
     address, folder = lab
@@ -85,8 +96,7 @@ def test_a_lesson_runs_and_its_cards_hints_quiz_and_widget_answer(lab, tab, tmp_
     page.goto(f"{address}/lab/tree/{slug}.ipynb")
     page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=120_000)
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=120_000)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    run_all(page)
     done = """() => {
         const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(x => x.innerText);
         return prompts.length && prompts.every(x => /\\[\\d+\\]/.test(x));
@@ -103,7 +113,7 @@ def test_a_lesson_runs_and_its_cards_hints_quiz_and_widget_answer(lab, tab, tmp_
     quiz = page.locator(".jp-OutputArea-output .widget-radio").first
     quiz.locator("input").first.check()
     page.get_by_text("Not quite.").or_(page.get_by_text("✓ Right.")).first.wait_for(timeout=20_000)
-    picture(tmp_path, "quiz", page.locator(".jp-OutputArea-output", has=quiz).first)
+    picture(tmp_path, "quiz", page.locator(".jp-OutputArea-output", has=page.locator(".widget-radio")).first)
 
     asked = f'hint("{exercises[0].id}")'
     cell = page.locator(".jp-CodeCell", has_text=f"# {asked}").first

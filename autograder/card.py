@@ -16,7 +16,10 @@ from autograder.judgement import Finding, Judgement, Picture
 KEPT, NOT_KEPT = "#0072B2", "#D55E00"  # Okabe-Ito blue and vermilion: told apart by every eye and in grey
 CIVIDIS = ("#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee838")
 BOX = "padding:.4em .9em;margin:.4em 0;line-height:1.45;border-left:5px solid"
-CODE = "white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal;background:transparent;color:inherit;margin:.3em 0"
+CODE = (
+    "white-space:pre-wrap;overflow-wrap:anywhere;word-break:normal;"
+    "background:transparent;color:inherit;margin:.3em 0"
+)
 LINE = "margin:.15em 0"
 STARS = re.compile(r"(?<![\w*])\*(\w(?:[^*\n]*\w)?)\*(?![\w*])")  # not the star of k_* or a * b
 LEFT = "text-align:left;background:transparent;color:inherit"

@@ -77,7 +77,7 @@ def picture(tmp_path: Path, name: str, shown: Any) -> None:
 
 
 def run_all(page: Any) -> None:
-    """Run > Run All Cells, as often as JupyterLab forgets it, which it does while a kernel is just connecting."""
+    """Run > Run All Cells, once more where JupyterLab forgot it, as it may while a kernel connects."""
     prompts = "() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(x => x.innerText)"
     for _ in range(4):
         page.get_by_role("menuitem", name="Run", exact=True).click()

@@ -17,7 +17,7 @@ from autograder.grader.grading import Settings, grade_class
 from autograder.grading import grade_submissions
 from autograder.nbgrader_config import ROOT
 
-LESSON = "02_metrics"
+LESSON = "01_model"
 ROWS = [row for row in EXERCISES if row.lesson == LESSON]
 STUB = "def {}(*args):\n    raise NotImplementedError()\n"
 
@@ -53,7 +53,7 @@ def cost(work):
 @pytest.mark.timeout(3600)
 def test_twenty_notebooks_get_the_same_points_from_both(tmp_path, capsys):
     names = [row.function for row in ROWS]
-    wrong = [(), *[(name,) for name in names], *combinations(names, 2)][:20]
+    wrong = [missing for n in range(len(names)) for missing in combinations(names, n)][:20]
     for number, missing in enumerate(wrong):
         (tmp_path / "class").mkdir(exist_ok=True)
         (tmp_path / "class" / f"s{number:02}.ipynb").write_text(notebook(*missing), encoding="utf-8")

@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
 import matplotlib.style
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
@@ -110,14 +111,21 @@ class AltFigure(Figure):
         super().draw(renderer)
 
     def png(self, dpi: int = 130) -> bytes:
-        """The picture as PNG, in at most 256 colours, which keeps notebooks small."""
+        """The picture as PNG, in at most 256 colours, which keeps notebooks small.
+
+        It is drawn once, where `savefig` draws twice for its layout.
+        """
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from PIL import Image
 
-        raw, small = io.BytesIO(), io.BytesIO()
-        self.savefig(raw, format="png", dpi=dpi)
-        Image.open(raw).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
-            small, "PNG", optimize=True
-        )
+        canvas, before, small = FigureCanvasAgg(self), self.dpi, io.BytesIO()
+        self.dpi = dpi
+        try:
+            canvas.draw()
+        finally:
+            self.dpi = before
+        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        picture.quantize(256, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
         return small.getvalue()
 
     def to_html(self, png: bytes | None = None) -> str:

@@ -681,6 +681,8 @@ for text in [zebra.question, *zebra.paraphrases]:
 print("\nWhat is still wrong, or has become so:")
 for name, one in wrong:
     print(f"{name:21} {one.prompt} … {one.after}   (it should be: {one.wanted})")
+
+# %% tags=["demo"] slideshow={"slide_type": "subslide"}
 plots.plot_rates(bars, title="The zebra's skin in three forms, and by GRACE")
 
 # %% [markdown] lang="en" slideshow={"slide_type": "subslide"}

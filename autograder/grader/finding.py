@@ -56,15 +56,20 @@ def clean(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def found_under(path: Path, open_files: ExitStack) -> Iterator[Found]:
-    """All files under one given path, in the order of their names; `open_files` keeps archives open."""
+def found_under(path: Path, open_files: ExitStack, without: Path | None = None) -> Iterator[Found]:
+    """All files under one given path, in the order of their names; `open_files` keeps archives open.
+
+    without: a folder to leave out, such as the results' where it lies among the submissions.
+    """
     path = Path(os.path.abspath(path))
     context = tuple(map(clean, path.parts[1:]))
     parts = context[-3:] or ("",)
-    yield from _on_disk(path, parts, len(parts) - 1, open_files)
+    yield from _on_disk(path, parts, len(parts) - 1, open_files, without and Path(os.path.abspath(without)))
 
 
-def _on_disk(path: Path, parts: tuple[str, ...], root: int, open_files: ExitStack) -> Iterator[Found]:
+def _on_disk(
+    path: Path, parts: tuple[str, ...], root: int, open_files: ExitStack, without: Path | None
+) -> Iterator[Found]:
     def faulty(fault: str) -> Found:
         return Found(parts, root, _nothing, fault=fault)
 
@@ -77,8 +82,8 @@ def _on_disk(path: Path, parts: tuple[str, ...], root: int, open_files: ExitStac
                 yield faulty(f"It lies in more than {LEVELS} folders inside each other.")
                 return
             for name in sorted(os.listdir(path)):
-                if not IGNORED.fullmatch(name):
-                    yield from _on_disk(path / name, (*parts, clean(name)), root, open_files)
+                if not IGNORED.fullmatch(name) and path / name != without:
+                    yield from _on_disk(path / name, (*parts, clean(name)), root, open_files, without)
         elif not stat.S_ISREG(state.st_mode):
             yield faulty("It is a device or a pipe, not an ordinary file.")
         elif path.suffix.lower() == ".zip":

@@ -99,7 +99,7 @@ def grade_class(
                 path.unlink()
                 yield Job(submission, plan, settings.seed, key, settings.level, settings.limits)
 
-        rejections = take_in(paths, lesson, take)
+        rejections = take_in(paths, lesson, take, without=out)
         ledger.reject(lesson, rejections)
         graded = (
             grade_on_cluster(jobs(), settings.scheduler)

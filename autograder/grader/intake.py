@@ -39,9 +39,10 @@ def take_in(
     lesson: str,
     take: Callable[[Submission], None],
     known: Mapping[str, str] | None = None,
+    without: Path | None = None,
 ) -> list[Rejection]:
     """What was rejected under the given paths and why. `take` gets the submissions of `lesson`, one by one by
-    student, so that a class need not be in memory at once.
+    student, so that a class need not be in memory at once. What lies in the folder `without` is left out.
 
     `known` says which lesson a grade_id belongs to; by default those of the course.
     """
@@ -50,7 +51,7 @@ def take_in(
         everything = [
             found
             for path in paths
-            for found in found_under(path, open_files)
+            for found in found_under(path, open_files, without)
             if not _of_another_lesson(found, lesson)
         ]
         return _sorted_out(everything, lesson, take, known)

@@ -113,6 +113,16 @@ def test_an_archive_in_a_folder_is_one_students(tmp_path, inner):
     assert names(take_in([tmp_path / "class"], LESSON)[0]) == ["ada", "ben"]
 
 
+def test_results_among_the_submissions_are_none(tmp_path):
+    for place in ("ada.ipynb", "graded/submitted/ada/05_rome/05_rome.ipynb", "graded.ipynb"):
+        put(tmp_path / "class" / place)
+    taken = []
+    rejected = intake.take_in(
+        [tmp_path / "class"], LESSON, taken.append, without=tmp_path / "class" / "graded"
+    )
+    assert names(taken) == ["ada", "graded"] and rejected == []
+
+
 def test_a_class_download_may_hold_students_archives(tmp_path):
     inner = zipped([("05_rome.ipynb", GOOD), ("data/own.csv", "1,2")])
     path = put(tmp_path / "moodle.zip", zipped([("Ada L_7_assignsubmission_file_/mine.zip", inner)]))

@@ -316,6 +316,12 @@ def tried(function, *args):
         return function(*args) or True
     except BaseException:
         return False
+def target(n):
+    try:
+        return os.readlink(f"/proc/self/fd/{n}")
+    except OSError:
+        return "/dev/null"
+probe("descriptors", [t for t in map(target, range(256)) if not t.startswith("/dev/null")][1:])
 import edu_edit
 library = os.path.dirname(edu_edit.__file__)
 probe("umount", [one for one in (library, "/library", "/proc", "/home/student") if works("umount2", one.encode(), 2)])
@@ -331,12 +337,6 @@ probe("signals", [n for n in range(2, 400) if tried(os.kill, n, 0)])
 probe("user", os.getuid() == 0)
 probe("capabilities", [l for l in open("/proc/self/status")
                        if l.startswith(("CapInh", "CapPrm", "CapEff", "CapAmb")) and int(l.split()[1], 16)])
-def target(n):
-    try:
-        return os.readlink(f"/proc/self/fd/{n}")
-    except OSError:
-        return "/dev/null"
-probe("descriptors", [t for t in map(target, range(256)) if not t.startswith("/dev/null")][1:])
 import tqdm.std
 probe("a lock that all notebooks share", hasattr(tqdm.std.TqdmDefaultWriteLock, "mp_lock"))
 probe("network", tried(socket.create_connection, ("127.0.0.1", @PORT@), 1) or tried(socket.create_connection, ("1.1.1.1", 53), 1))

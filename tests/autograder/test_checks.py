@@ -84,7 +84,8 @@ def is_named(id, mutant, seed):
     assert 0 <= score < exercise(id).points
     assert score.judgement.cause_name == mutant.name
     assert joined(mutant.sentence) in joined(score.text)
-    assert joined(mutant.sentence) in words(score._repr_html_())
+    plain = joined(mutant.sentence).replace("*", "")  # stars around words are emphasis in HTML
+    assert plain in words(score._repr_html_()).replace("*", "")
 
 
 @pytest.mark.parametrize("id", ALL)

@@ -42,7 +42,8 @@ def main() -> int:
         subprocess.run(["chmod", "-R", "a+rX", place], check=True)
         os.chown(home, own.uid, own.uid)
         environment = {
-            "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "TMPDIR": str(home), "LANG": "C.UTF-8",
+            "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(home), "TMPDIR": str(home), "LANG": "C.UTF-8",
             "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1",
         }  # fmt: skip
         command = [

@@ -356,7 +356,10 @@ for name in os.listdir("/proc"):
                 reached.append(f"{name} {part}")
 for place in ("/etc/passwd", "/etc/shadow", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/root/.ssh", "/root/.bashrc", "/root/.cache", "/var/log", "/var/lib",
               "/run", "/home/student/.ssh", "/etc/ssh", "/boot", "/srv", "/opt", "/mnt", "/media"):
-    if not sys.prefix.startswith(place):  # where Python lies is there, with nothing beside it
+    python = [one for one in (sys.prefix, sys.base_prefix) if one.startswith(place + "/")]
+    if python:  # where Python lies is there, with nothing beside it
+        reached += [f"{place}/{name}" for name in os.listdir(place) if not any(one.startswith(f"{place}/{name}") for one in python)]
+    else:
         attempt(place, os.stat, place)
 reached += [name for name in os.listdir("/home") if name != "student"]
 reached += ["host name"] if os.uname().nodename != "sandbox" else []

@@ -257,7 +257,10 @@ class Trap:
 
 
 class Watch:
-    """Every process that comes from this one, and the process namespaces they live in."""
+    """Every process that comes from this one, and the process namespaces they live in.
+
+    The kernel gives a namespace's number again, so two runs at a time would blame each other: run one.
+    """
 
     def __enter__(self) -> Watch:
         self.seen: set[tuple[int, str]] = set()
